@@ -1,0 +1,20 @@
+//! The domain of `caio` as pure functions and plain types.
+//!
+//! Nothing here performs I/O, reads a clock or the environment, or draws a random number: `now`,
+//! ids and seeds come in as arguments, so that every decision is tested with values alone. Where
+//! the Python system that `caio` replaces decided otherwise, its decision is kept, bit for bit, in
+//! [`compat`]; `docs/parity.md` lists each difference.
+
+pub mod batch;
+pub mod draft;
+pub mod identity;
+pub mod lead;
+pub mod terms;
+pub mod time;
+
+pub use batch::{Batch, BatchStatus};
+pub use draft::{Draft, DraftStatus};
+pub use identity::EmailKey;
+pub use lead::Lead;
+pub use terms::{Medium, Mode, Motion, Provider, Step, Tier};
+pub use time::{Clock, IdSource};

@@ -1,0 +1,1 @@
+//! From a file of leads to a recorded delivery.

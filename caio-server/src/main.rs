@@ -1,0 +1,3 @@
+//! The `caio` command line.
+
+fn main() {}

@@ -1,0 +1,15 @@
+//! Shared state behind one small trait with one atomic primitive.
+//!
+//! Everything that must not race is a document with a version, and every transition is *read,
+//! decide purely, commit with guards*. A [`Txn`] is applied whole or not at all, and one whose
+//! answer was lost is sent again with the same id and never applied twice.
+
+mod error;
+mod key;
+mod store;
+mod txn;
+
+pub use error::{Result, StoreError};
+pub use key::Key;
+pub use store::{Capabilities, Page, Range, RangeEntry, StateStore, Version, Versioned};
+pub use txn::{CommitOutcome, Guard, Txn, TxnId, Write};
