@@ -1,7 +1,6 @@
 //! The words of the field: tier, motion, medium, provider, step, mode.
 
 use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +24,7 @@ impl UnknownTerm {
 macro_rules! terms {
     ($(#[$meta:meta])* $name:ident, $what:literal, $expected:literal { $($(#[$vmeta:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
         $(#[$meta])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         #[serde(into = "&'static str", try_from = "String")]
         pub enum $name { $($(#[$vmeta])* $variant),+ }
 
@@ -39,16 +38,16 @@ macro_rules! terms {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.pad(self.as_str()) }
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.pad(self.as_str()) }
         }
 
-        impl FromStr for $name {
-            type Err = UnknownTerm;
-            fn from_str(text: &str) -> Result<Self, UnknownTerm> {
+        impl std::str::FromStr for $name {
+            type Err = $crate::terms::UnknownTerm;
+            fn from_str(text: &str) -> Result<Self, $crate::terms::UnknownTerm> {
                 match text {
                     $($text => Ok(Self::$variant),)+
-                    other => Err(UnknownTerm { what: $what, given: other.to_owned(), expected: $expected }),
+                    other => Err($crate::terms::UnknownTerm { what: $what, given: other.to_owned(), expected: $expected }),
                 }
             }
         }
@@ -58,8 +57,8 @@ macro_rules! terms {
         }
 
         impl TryFrom<String> for $name {
-            type Error = UnknownTerm;
-            fn try_from(text: String) -> Result<Self, UnknownTerm> { text.parse() }
+            type Error = $crate::terms::UnknownTerm;
+            fn try_from(text: String) -> Result<Self, $crate::terms::UnknownTerm> { text.parse() }
         }
     };
 }
