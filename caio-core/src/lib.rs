@@ -9,6 +9,7 @@ pub mod batch;
 pub mod draft;
 pub mod identity;
 pub mod lead;
+pub mod requests;
 pub mod terms;
 pub mod time;
 
