@@ -22,6 +22,11 @@ impl Key {
         Self(parts.collect::<Vec<_>>().join(":"))
     }
 
+    /// A name exactly as a backend stores it.
+    pub(crate) fn stored(name: &str) -> Self {
+        Self(name.to_owned())
+    }
+
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0

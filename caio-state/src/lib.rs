@@ -5,11 +5,21 @@
 //! answer was lost is sent again with the same id and never applied twice.
 
 mod error;
+mod ext;
+mod guard;
 mod key;
+mod lease;
+mod memory;
+mod sqlite;
+pub mod stop;
 mod store;
 mod txn;
 
 pub use error::{Result, StoreError};
+pub use ext::StateStoreExt;
 pub use key::Key;
+pub use lease::{Held, Lease};
+pub use memory::MemoryStore;
+pub use sqlite::{Access, SqliteStore};
 pub use store::{Capabilities, Page, Range, RangeEntry, StateStore, Version, Versioned};
 pub use txn::{CommitOutcome, Guard, Txn, TxnId, Write};

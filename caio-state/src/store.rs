@@ -99,6 +99,10 @@ pub trait StateStore: Debug + Display + Send + Sync {
     /// Applies `txn` whole or not at all.
     async fn commit(&self, txn: &Txn) -> Result<CommitOutcome>;
 
+    /// Applies each of `txns` whole or not at all, independently of the others; a backend may group
+    /// them into one round trip or one disk sync. One answer a transaction, in order.
+    async fn commit_many(&self, txns: &[Txn]) -> Result<Vec<CommitOutcome>>;
+
     /// The store's own time.
     async fn now(&self) -> Result<Timestamp>;
 

@@ -1,0 +1,82 @@
+//! What callers use on top of the trait: JSON records, whole indexes, a canonical dump.
+
+use std::fmt::Write as _;
+
+use async_trait::async_trait;
+use serde::de::DeserializeOwned;
+
+use crate::error::{Result, StoreError};
+use crate::key::Key;
+use crate::store::{Range, StateStore, Version, Versioned};
+
+/// Entries asked for at a time.
+const PAGE: usize = 500;
+
+/// Convenience over every [`StateStore`].
+#[async_trait]
+pub trait StateStoreExt: StateStore {
+    /// A JSON record with its version. One that does not parse is [`StoreError::Corrupt`], never
+    /// absent.
+    async fn get_json<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<(T, Version)>> {
+        let mut found = self.get(std::slice::from_ref(key)).await?;
+        match found.pop().flatten() {
+            Some(document) => Ok(Some((parse(key, &document)?, document.version))),
+            None => Ok(None),
+        }
+    }
+
+    /// The JSON records that exist among `keys`, in order.
+    async fn get_all_json<T: DeserializeOwned + Send>(&self, keys: &[Key]) -> Result<Vec<T>> {
+        let found = self.get(keys).await?;
+        let pairs = keys.iter().zip(&found);
+        pairs
+            .filter_map(|(key, document)| document.as_ref().map(|document| parse(key, document)))
+            .collect()
+    }
+
+    /// Every JSON record that an index points at, in order of the index.
+    async fn index_json<T: DeserializeOwned + Send>(
+        &self,
+        index: &str,
+        range: &Range,
+    ) -> Result<Vec<T>> {
+        let mut records = Vec::new();
+        let mut after = None;
+        loop {
+            let page = self.range(index, range, after.as_ref(), PAGE).await?;
+            let keys: Vec<Key> = page.items.into_iter().map(|entry| entry.key).collect();
+            records.extend(self.get_all_json::<T>(&keys).await?);
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return Ok(records),
+            }
+        }
+    }
+
+    /// Every document, one a line, by name: equal dumps mean equal documents.
+    async fn dump(&self) -> Result<String> {
+        let mut dump = String::new();
+        let mut after: Option<Key> = None;
+        loop {
+            let page = self.scan("", after.as_ref(), PAGE).await?;
+            for (key, document) in &page.items {
+                let value = String::from_utf8_lossy(&document.value);
+                let _ = writeln!(dump, "{key} {} {value:?}", document.version.0);
+            }
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return Ok(dump),
+            }
+        }
+    }
+}
+
+impl<S: StateStore + ?Sized> StateStoreExt for S {}
+
+fn parse<T: DeserializeOwned>(key: &Key, document: &Versioned) -> Result<T> {
+    serde_json::from_slice(&document.value).map_err(|error| StoreError::Corrupt {
+        backend: "record",
+        key: key.to_string(),
+        reason: error.to_string(),
+    })
+}

@@ -1,0 +1,301 @@
+//! State in memory, behind one mutex: for tests, examples and benchmarks.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
+use std::ops::Bound;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use caio_core::Clock;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::error::{Result, StoreError};
+use crate::guard::{TXN_HOURS, View, first_failing};
+use crate::key::Key;
+use crate::store::{Capabilities, Page, Range, RangeEntry, StateStore, Version, Versioned};
+use crate::txn::{CommitOutcome, Txn, Write};
+
+/// State that lives as long as this value.
+#[derive(Debug)]
+pub struct MemoryStore {
+    clock: Arc<dyn Clock>,
+    inner: Mutex<Inner>,
+}
+
+impl MemoryStore {
+    /// An empty store with its own time.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock,
+            inner: Mutex::default(),
+        }
+    }
+
+    /// Runs `act` on the state as it is now: what has expired is gone.
+    fn with<T>(&self, act: impl FnOnce(&mut Inner, Timestamp) -> T) -> T {
+        let now = self.clock.now();
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.expire(now);
+        act(&mut inner, now)
+    }
+}
+
+impl fmt::Display for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("memory:")
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Entry<T> {
+    value: T,
+    version: u64,
+    expires: Option<Timestamp>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    documents: BTreeMap<String, Entry<Vec<u8>>>,
+    counters: BTreeMap<String, Entry<u64>>,
+    indexes: BTreeMap<String, Index>,
+    outcomes: HashMap<String, Entry<CommitOutcome>>,
+    versions: u64,
+}
+
+#[derive(Debug, Default)]
+struct Index {
+    entries: BTreeSet<RangeEntry>,
+    places: HashMap<Key, String>,
+}
+
+impl Inner {
+    fn expire(&mut self, now: Timestamp) {
+        let live = |expires: &Option<Timestamp>| expires.is_none_or(|expires| expires > now);
+        self.documents.retain(|_, entry| live(&entry.expires));
+        self.counters.retain(|_, entry| live(&entry.expires));
+        self.outcomes.retain(|_, entry| live(&entry.expires));
+    }
+
+    fn commit(&mut self, txn: &Txn, now: Timestamp) -> Result<CommitOutcome> {
+        if let Some(first) = self.outcomes.get(&txn.id.0) {
+            return Ok(first.value.clone());
+        }
+        let outcome = match first_failing(&*self, &txn.guards, now)? {
+            Some(guard) => CommitOutcome::Refused { guard },
+            None => {
+                for write in &txn.writes {
+                    self.write(write, now);
+                }
+                CommitOutcome::Committed
+            }
+        };
+        let expires = Some(now + SignedDuration::from_hours(TXN_HOURS));
+        let entry = Entry {
+            value: outcome.clone(),
+            version: 0,
+            expires,
+        };
+        self.outcomes.insert(txn.id.0.clone(), entry);
+        Ok(outcome)
+    }
+
+    fn write(&mut self, write: &Write, now: Timestamp) {
+        match write {
+            Write::Add {
+                counter,
+                amount,
+                expires_in,
+            } => {
+                let expires = expires_in.map(|ttl| now + ttl);
+                let entry = self
+                    .counters
+                    .entry(counter.as_str().to_owned())
+                    .or_insert(Entry {
+                        value: 0,
+                        version: 0,
+                        expires,
+                    });
+                entry.value = entry.value.saturating_add_signed(*amount);
+            }
+            Write::Delete(key) => {
+                self.documents.remove(key.as_str());
+            }
+            Write::Index { index, order, key } => {
+                let index = self.indexes.entry(index.clone()).or_default();
+                index.remove(key);
+                index.places.insert(key.clone(), order.clone());
+                index.entries.insert(RangeEntry {
+                    order: order.clone(),
+                    key: key.clone(),
+                });
+            }
+            Write::Put {
+                key,
+                value,
+                expires_in,
+            } => {
+                self.versions += 1;
+                let entry = Entry {
+                    value: value.clone(),
+                    version: self.versions,
+                    expires: expires_in.map(|ttl| now + ttl),
+                };
+                self.documents.insert(key.as_str().to_owned(), entry);
+            }
+            Write::Unindex { index, key } => {
+                if let Some(index) = self.indexes.get_mut(index) {
+                    index.remove(key);
+                }
+            }
+        }
+    }
+}
+
+impl Index {
+    fn remove(&mut self, key: &Key) {
+        if let Some(order) = self.places.remove(key) {
+            self.entries.remove(&RangeEntry {
+                order,
+                key: key.clone(),
+            });
+        }
+    }
+}
+
+impl Entry<Vec<u8>> {
+    fn versioned(&self) -> Versioned {
+        Versioned {
+            value: self.value.clone(),
+            version: Version(self.version.to_string()),
+        }
+    }
+}
+
+impl View for Inner {
+    fn document(&self, key: &Key) -> Result<Option<Versioned>> {
+        Ok(self.documents.get(key.as_str()).map(Entry::versioned))
+    }
+
+    fn counter(&self, key: &Key) -> Result<u64> {
+        Ok(self
+            .counters
+            .get(key.as_str())
+            .map_or(0, |entry| entry.value))
+    }
+}
+
+#[async_trait]
+impl StateStore for MemoryStore {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            multi_document: true,
+            indexes: true,
+            counters: true,
+            live_authority: false,
+        }
+    }
+
+    async fn get(&self, keys: &[Key]) -> Result<Vec<Option<Versioned>>> {
+        self.with(|inner, _| keys.iter().map(|key| inner.document(key)).collect())
+    }
+
+    async fn counters(&self, keys: &[Key]) -> Result<Vec<u64>> {
+        self.with(|inner, _| keys.iter().map(|key| inner.counter(key)).collect())
+    }
+
+    async fn scan(
+        &self,
+        prefix: &str,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Page<(Key, Versioned), Key>> {
+        check_limit(limit)?;
+        let from = match after {
+            Some(after) => Bound::Excluded(after.as_str()),
+            None => Bound::Included(prefix),
+        };
+        self.with(|inner, _| {
+            let mut items: Vec<(Key, Versioned)> = inner
+                .documents
+                .range::<str, _>((from, Bound::Unbounded))
+                .take_while(|(name, _)| name.starts_with(prefix))
+                .take(limit + 1)
+                .map(|(name, entry)| (Key::stored(name), entry.versioned()))
+                .collect();
+            let next = more(&mut items, limit).map(|(key, _)| key.clone());
+            Ok(Page { items, next })
+        })
+    }
+
+    async fn range(
+        &self,
+        index: &str,
+        range: &Range,
+        after: Option<&RangeEntry>,
+        limit: usize,
+    ) -> Result<Page<RangeEntry, RangeEntry>> {
+        check_limit(limit)?;
+        let beyond = |entry: &RangeEntry| match after {
+            None => true,
+            Some(after) if range.descending => entry < after,
+            Some(after) => entry > after,
+        };
+        let inside = |entry: &&RangeEntry| {
+            range.from.as_ref().is_none_or(|from| entry.order >= *from)
+                && range
+                    .until
+                    .as_ref()
+                    .is_none_or(|until| entry.order < *until)
+                && beyond(entry)
+        };
+        self.with(|inner, _| {
+            let Some(index) = inner.indexes.get(index) else {
+                return Ok(Page {
+                    items: Vec::new(),
+                    next: None,
+                });
+            };
+            let inside = index.entries.iter().filter(inside);
+            let mut items: Vec<RangeEntry> = if range.descending {
+                inside.rev().take(limit + 1).cloned().collect()
+            } else {
+                inside.take(limit + 1).cloned().collect()
+            };
+            let next = more(&mut items, limit).cloned();
+            Ok(Page { items, next })
+        })
+    }
+
+    async fn commit(&self, txn: &Txn) -> Result<CommitOutcome> {
+        self.with(|inner, now| inner.commit(txn, now))
+    }
+
+    async fn commit_many(&self, txns: &[Txn]) -> Result<Vec<CommitOutcome>> {
+        self.with(|inner, now| txns.iter().map(|txn| inner.commit(txn, now)).collect())
+    }
+
+    async fn now(&self) -> Result<Timestamp> {
+        Ok(self.clock.now())
+    }
+
+    async fn ping(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Refuses a page of nothing, which would never end.
+pub(crate) fn check_limit(limit: usize) -> Result<()> {
+    if limit == 0 {
+        return Err(StoreError::Invalid(
+            "a page holds at least one entry".to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+/// Cuts `items` to `limit`; the last one kept, if there were more.
+pub(crate) fn more<T>(items: &mut Vec<T>, limit: usize) -> Option<&T> {
+    let cut = items.len() > limit;
+    items.truncate(limit);
+    if cut { items.last() } else { None }
+}

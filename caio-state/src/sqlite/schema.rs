@@ -1,0 +1,181 @@
+//! The file: its tables, its version, and how it is opened.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::{Access, BACKEND, failed};
+use crate::error::{Result, StoreError};
+
+/// Marks the file as ours (`caio` in ASCII), so that a foreign database is refused.
+const APPLICATION: i32 = 0x6361_696f;
+
+/// Version of the tables below.
+const VERSION: i32 = 1;
+
+/// How long a process waits for another one's commit, in milliseconds.
+const BUSY_MILLISECONDS: u64 = 5_000;
+
+const TABLES: &str = "
+    CREATE TABLE document (
+        key TEXT PRIMARY KEY, value BLOB NOT NULL, version INTEGER NOT NULL, expires INTEGER
+    ) WITHOUT ROWID;
+    CREATE INDEX document_expires ON document (expires) WHERE expires IS NOT NULL;
+    CREATE TABLE counter (
+        key TEXT PRIMARY KEY, value INTEGER NOT NULL, expires INTEGER
+    ) WITHOUT ROWID;
+    CREATE INDEX counter_expires ON counter (expires) WHERE expires IS NOT NULL;
+    -- An index is read in the order of its primary key and needs no other table.
+    CREATE TABLE place (
+        name TEXT NOT NULL, position TEXT NOT NULL, key TEXT NOT NULL,
+        PRIMARY KEY (name, position, key)
+    ) WITHOUT ROWID;
+    CREATE UNIQUE INDEX place_key ON place (name, key);
+    -- Outcomes of transactions: NULL for committed, else the guard that failed.
+    CREATE TABLE outcome (
+        id TEXT PRIMARY KEY, guard INTEGER, expires INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX outcome_expires ON outcome (expires);
+    CREATE TABLE version (last INTEGER NOT NULL);
+    INSERT INTO version VALUES (0);
+";
+
+/// Opens the file, makes it if allowed, and refuses one that is not ours.
+pub(super) fn open(path: &Path, access: Access) -> Result<Connection> {
+    if path.is_dir() {
+        return Err(unavailable(
+            path,
+            "it is a folder; name a file, such as caio.db in it",
+        ));
+    }
+    let mut connection = match access {
+        Access::ReadOnly if !path.exists() => return empty(),
+        Access::ReadOnly => {
+            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            Connection::open_with_flags(path, flags).map_err(|error| cannot_open(path, &error))?
+        }
+        Access::ReadWrite => {
+            create_private(path)?;
+            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            Connection::open_with_flags(path, flags).map_err(|error| cannot_open(path, &error))?
+        }
+    };
+    connection
+        .busy_timeout(std::time::Duration::from_millis(BUSY_MILLISECONDS))
+        .map_err(failed)?;
+    connection.set_prepared_statement_cache_capacity(32);
+    check(&connection, path)?;
+    if access == Access::ReadWrite {
+        connection
+            .pragma_update(None, "journal_mode", "WAL")
+            .map_err(failed)?;
+        connection
+            .pragma_update(None, "synchronous", "FULL")
+            .map_err(failed)?;
+        prepare(&mut connection)?;
+    } else if pragma(&connection, "user_version")? == 0 {
+        return empty();
+    }
+    Ok(connection)
+}
+
+/// A store with nothing in it, that touches no file.
+fn empty() -> Result<Connection> {
+    let mut connection = Connection::open_in_memory().map_err(failed)?;
+    prepare(&mut connection)?;
+    Ok(connection)
+}
+
+/// Makes the file readable by its owner alone, before anything is written into it.
+fn create_private(path: &Path) -> Result<()> {
+    use std::fs::{DirBuilder, OpenOptions};
+    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        made.map_err(|error| unavailable(folder, &format!("the folder cannot be made: {error}")))?;
+    }
+    match OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+    {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(unavailable(
+            path,
+            &format!("the file cannot be made: {error}"),
+        )),
+    }
+}
+
+/// Refuses a file that is no database, a foreign one, and one of a newer version.
+fn check(connection: &Connection, path: &Path) -> Result<()> {
+    let version =
+        pragma(connection, "user_version").map_err(|error| not_ours(path, &error.to_string()))?;
+    let application = pragma(connection, "application_id")?;
+    let tables: i64 = connection
+        .query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))
+        .map_err(failed)?;
+    if version == 0 && application == 0 && tables == 0 {
+        return Ok(());
+    }
+    if application != APPLICATION {
+        return Err(not_ours(path, "it is another program's database"));
+    }
+    if version > VERSION {
+        return Err(StoreError::Invalid(format!(
+            "{} was made by a newer version of caio (tables {version}, this one knows {VERSION}); \
+             use that version",
+            path.display()
+        )));
+    }
+    Ok(())
+}
+
+/// Makes the tables in an empty file; two processes may try at once.
+fn prepare(connection: &mut Connection) -> Result<()> {
+    let transaction = connection
+        .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
+        .map_err(failed)?;
+    if pragma(&transaction, "user_version")? == 0 {
+        transaction.execute_batch(TABLES).map_err(failed)?;
+        transaction
+            .pragma_update(None, "application_id", APPLICATION)
+            .map_err(failed)?;
+        transaction
+            .pragma_update(None, "user_version", VERSION)
+            .map_err(failed)?;
+    }
+    transaction.commit().map_err(failed)
+}
+
+fn pragma(connection: &Connection, name: &str) -> Result<i32> {
+    connection
+        .pragma_query_value(None, name, |row| row.get(0))
+        .map_err(failed)
+}
+
+fn cannot_open(path: &Path, error: &rusqlite::Error) -> StoreError {
+    unavailable(path, &format!("it cannot be opened: {error}"))
+}
+
+fn unavailable(path: &Path, reason: &str) -> StoreError {
+    let reason = format!("{}: {reason}", path.display());
+    StoreError::Unavailable {
+        backend: BACKEND,
+        reason,
+        source: None,
+    }
+}
+
+fn not_ours(path: &Path, reason: &str) -> StoreError {
+    StoreError::Invalid(format!(
+        "{} is not a caio store ({reason}); name another file with --store sqlite:PATH",
+        path.display()
+    ))
+}

@@ -1,0 +1,256 @@
+//! Reading and writing the tables, inside a transaction or outside of one.
+
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::failed;
+use crate::error::Result;
+use crate::guard::{TXN_HOURS, View, first_failing};
+use crate::key::Key;
+use crate::memory::more;
+use crate::store::{Page, Range, RangeEntry, Version, Versioned};
+use crate::txn::{CommitOutcome, Txn, Write};
+
+/// Expired rows removed with one commit: a commit never pays for a long backlog.
+const PURGE: usize = 200;
+
+/// The tables as they are at one instant.
+pub(super) struct Tables<'a> {
+    pub(super) connection: &'a Connection,
+    pub(super) now: Timestamp,
+}
+
+impl View for Tables<'_> {
+    fn document(&self, key: &Key) -> Result<Option<Versioned>> {
+        let sql = "SELECT value, version FROM document \
+                   WHERE key = ?1 AND (expires IS NULL OR expires > ?2)";
+        let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
+        let found = statement.query_row(params![key.as_str(), self.micros()], |row| {
+            Ok(Versioned {
+                value: row.get(0)?,
+                version: version(row.get(1)?),
+            })
+        });
+        found.optional().map_err(failed)
+    }
+
+    fn counter(&self, key: &Key) -> Result<u64> {
+        let sql = "SELECT value FROM counter \
+                   WHERE key = ?1 AND (expires IS NULL OR expires > ?2)";
+        let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
+        let found: Option<i64> = statement
+            .query_row(params![key.as_str(), self.micros()], |row| row.get(0))
+            .optional()
+            .map_err(failed)?;
+        Ok(found.map_or(0, i64::unsigned_abs))
+    }
+}
+
+impl Tables<'_> {
+    pub(super) fn scan(
+        &self,
+        prefix: &str,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Page<(Key, Versioned), Key>> {
+        let sql = "SELECT key, value, version FROM document \
+                   WHERE key >= ?1 AND key > ?2 AND (expires IS NULL OR expires > ?3) \
+                   ORDER BY key LIMIT ?4";
+        let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
+        let after = after.map_or("", Key::as_str);
+        let mut rows = statement
+            .query(params![prefix, after, self.micros(), rows(limit)])
+            .map_err(failed)?;
+        let mut items = Vec::new();
+        while let Some(row) = rows.next().map_err(failed)? {
+            let key: String = row.get(0).map_err(failed)?;
+            if !key.starts_with(prefix) {
+                break;
+            }
+            let value = row.get(1).map_err(failed)?;
+            let version = version(row.get(2).map_err(failed)?);
+            items.push((Key::stored(&key), Versioned { value, version }));
+        }
+        let next = more(&mut items, limit).map(|(key, _)| key.clone());
+        Ok(Page { items, next })
+    }
+
+    pub(super) fn range(
+        &self,
+        index: &str,
+        range: &Range,
+        after: Option<&RangeEntry>,
+        limit: usize,
+    ) -> Result<Page<RangeEntry, RangeEntry>> {
+        // Row values are compared in the order of the primary key, so a page is one seek and
+        // `limit` steps, wherever it begins.
+        let mut sql = "SELECT position, key FROM place WHERE name = ?1".to_owned();
+        let mut values: Vec<&str> = vec![index];
+        if let Some(from) = &range.from {
+            values.push(from);
+            sql.push_str(&format!(" AND position >= ?{}", values.len()));
+        }
+        if let Some(until) = &range.until {
+            values.push(until);
+            sql.push_str(&format!(" AND position < ?{}", values.len()));
+        }
+        if let Some(after) = after {
+            values.extend([after.order.as_str(), after.key.as_str()]);
+            let (beyond, last) = (if range.descending { '<' } else { '>' }, values.len());
+            sql.push_str(&format!(
+                " AND (position, key) {beyond} (?{}, ?{last})",
+                last - 1
+            ));
+        }
+        let direction = if range.descending { "DESC" } else { "ASC" };
+        sql.push_str(&format!(
+            " ORDER BY position {direction}, key {direction} LIMIT {}",
+            rows(limit)
+        ));
+        let mut statement = self.connection.prepare_cached(&sql).map_err(failed)?;
+        let mut found = statement
+            .query(rusqlite::params_from_iter(values))
+            .map_err(failed)?;
+        let mut items = Vec::new();
+        while let Some(row) = found.next().map_err(failed)? {
+            let key: String = row.get(1).map_err(failed)?;
+            items.push(RangeEntry {
+                order: row.get(0).map_err(failed)?,
+                key: Key::stored(&key),
+            });
+        }
+        let next = more(&mut items, limit).cloned();
+        Ok(Page { items, next })
+    }
+
+    pub(super) fn commit(&self, txn: &Txn) -> Result<CommitOutcome> {
+        if let Some(first) = self.outcome(txn)? {
+            return Ok(first);
+        }
+        let refused = first_failing(self, &txn.guards, self.now)?;
+        if refused.is_none() {
+            for write in &txn.writes {
+                self.write(write)?;
+            }
+        }
+        let guard = refused.and_then(|guard| i64::try_from(guard).ok());
+        let expires = micros(self.now + SignedDuration::from_hours(TXN_HOURS));
+        self.execute(
+            "INSERT OR REPLACE INTO outcome (id, guard, expires) VALUES (?1, ?2, ?3)",
+            params![txn.id.0, guard, expires],
+        )?;
+        Ok(
+            refused.map_or(CommitOutcome::Committed, |guard| CommitOutcome::Refused {
+                guard,
+            }),
+        )
+    }
+
+    fn outcome(&self, txn: &Txn) -> Result<Option<CommitOutcome>> {
+        let sql = "SELECT guard FROM outcome WHERE id = ?1 AND expires > ?2";
+        let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
+        let found: Option<Option<i64>> = statement
+            .query_row(params![txn.id.0, self.micros()], |row| row.get(0))
+            .optional()
+            .map_err(failed)?;
+        Ok(found.map(
+            |guard| match guard.and_then(|guard| usize::try_from(guard).ok()) {
+                Some(guard) => CommitOutcome::Refused { guard },
+                None => CommitOutcome::Committed,
+            },
+        ))
+    }
+
+    fn write(&self, write: &Write) -> Result<()> {
+        match write {
+            Write::Add {
+                counter,
+                amount,
+                expires_in,
+            } => self.execute(
+                "INSERT INTO counter (key, value, expires) VALUES (?1, max(0, ?2), ?3) \
+                 ON CONFLICT (key) DO UPDATE SET \
+                   value = iif(expires <= ?4, max(0, ?2), max(0, value + ?2)), \
+                   expires = iif(expires <= ?4, ?3, expires)",
+                params![
+                    counter.as_str(),
+                    amount,
+                    self.expires(*expires_in),
+                    self.micros()
+                ],
+            ),
+            Write::Delete(key) => {
+                self.execute("DELETE FROM document WHERE key = ?1", params![key.as_str()])
+            }
+            Write::Index { index, order, key } => {
+                self.unindex(index, key)?;
+                self.execute(
+                    "INSERT INTO place (name, position, key) VALUES (?1, ?2, ?3)",
+                    params![index, order, key.as_str()],
+                )
+            }
+            Write::Put {
+                key,
+                value,
+                expires_in,
+            } => {
+                self.execute("UPDATE version SET last = last + 1", [])?;
+                self.execute(
+                    "INSERT OR REPLACE INTO document (key, value, version, expires) \
+                     VALUES (?1, ?2, (SELECT last FROM version), ?3)",
+                    params![key.as_str(), value, self.expires(*expires_in)],
+                )
+            }
+            Write::Unindex { index, key } => self.unindex(index, key),
+        }
+    }
+
+    fn unindex(&self, index: &str, key: &Key) -> Result<()> {
+        self.execute(
+            "DELETE FROM place WHERE name = ?1 AND key = ?2",
+            params![index, key.as_str()],
+        )
+    }
+
+    /// Removes some of what has expired.
+    pub(super) fn purge(&self) -> Result<()> {
+        for (table, name) in [("document", "key"), ("counter", "key"), ("outcome", "id")] {
+            self.execute(
+                &format!(
+                    "DELETE FROM {table} WHERE {name} IN \
+                     (SELECT {name} FROM {table} WHERE expires <= ?1 LIMIT {PURGE})"
+                ),
+                params![self.micros()],
+            )?;
+        }
+        Ok(())
+    }
+
+    fn execute(&self, sql: &str, values: impl rusqlite::Params) -> Result<()> {
+        let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
+        statement.execute(values).map_err(failed).map(|_| ())
+    }
+
+    fn expires(&self, ttl: Option<SignedDuration>) -> Option<i64> {
+        ttl.map(|ttl| micros(self.now + ttl))
+    }
+
+    fn micros(&self) -> i64 {
+        micros(self.now)
+    }
+}
+
+fn micros(instant: Timestamp) -> i64 {
+    instant.as_microsecond()
+}
+
+fn version(number: i64) -> Version {
+    Version(number.to_string())
+}
+
+/// One more than asked, to know whether there is more.
+fn rows(limit: usize) -> i64 {
+    i64::try_from(limit)
+        .unwrap_or(i64::MAX - 1)
+        .saturating_add(1)
+}
