@@ -2,7 +2,8 @@
 //!
 //! Rules of the Python system, kept bit for bit so that both sides agree on who is who:
 //! strip Unicode white space (Python's definition, which includes U+001C–U+001F), then full Unicode
-//! lower-case. No plus-tag or dot folding, no IDNA.
+//! lower-case (Rust's Unicode version: letters that gained a lower-case form after Unicode 14 keep
+//! theirs in Python 3.11). No plus-tag or dot folding, no IDNA.
 
 use std::fmt;
 

@@ -3,7 +3,8 @@
 //! The Python system's records, hashes and decisions were made by Python 3.11 with Unicode 14;
 //! where Rust's own functions differ (white space, number texts, dates, `str()` of a list), the
 //! functions here answer as Python does. Values are [`serde_json::Value`]s: what JSON cannot
-//! carry (bytes, NaN, lone surrogates) is the business of the Python module.
+//! carry (bytes, NaN, lone surrogates) is the business of the Python module, as are integers beyond
+//! 64 bits and `-0`, which arrive here as floats.
 
 mod datetime;
 mod digit;

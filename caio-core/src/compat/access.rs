@@ -21,7 +21,7 @@ const ALWAYS_EXEMPT: [&str; 3] = ["/api/health", "/api/health/live", "/api/healt
 /// trailing ones removed; `/` for nothing.
 ///
 /// An `AttributeError` for a path that is neither text nor empty. Keeps that it is not the path
-/// that the router matches (D-01, D-21, white space, `//`). Corrected: access is decided on the
+/// that the router matches (http D-01, http D-21, white space, `//`). Corrected: access is decided on the
 /// matched route.
 pub fn normalize_path(path: &Value) -> Result<String, CompatError> {
     if is_truthy(path) {

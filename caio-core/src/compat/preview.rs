@@ -125,3 +125,55 @@ fn reduce(action: &Value) -> Result<Action<'_>, CompatError> {
         day: number("day")?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::preview_hash::PreviewAction;
+    use crate::preview_hash::PreviewScope;
+    use crate::preview_hash::preview_hash;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn texts(strings: &[String]) -> Vec<&str> {
+        strings.iter().map(String::as_str).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn typed_and_untyped_agree_on_what_both_can_say(
+            motion in prop::option::of("\\PC{0,8}"),
+            lists in prop::array::uniform3(prop::collection::vec("[a-c_é😀\"]{0,6}", 0..6)),
+            actions in prop::collection::vec(
+                (("[ab|]{0,3}", " ?[A-Cé@.]{0,5}"), "\\PC{0,5}", any::<i64>(), any::<i64>()), 0..5),
+        ) {
+            let [shadow, linkedin, revival] = lists;
+            let typed: Vec<_> = actions
+                .iter()
+                .map(|((action_id, email), channel, step, day)| PreviewAction {
+                    action_id, email, channel, step: *step, day: *day,
+                })
+                .collect();
+            let untyped: Vec<_> = typed
+                .iter()
+                .map(|a| json!({
+                    "action_id": a.action_id, "email": a.email, "channel": a.channel,
+                    "step": a.step, "day": a.day.to_string(), "cadence_id": "not covered",
+                }))
+                .collect();
+            let scope = PreviewScope {
+                motion: motion.as_deref(),
+                shadow_email_ids: &texts(&shadow),
+                linkedin_shadow_ids: &texts(&linkedin),
+                revival_emails: &texts(&revival),
+                cadence_actions: &typed,
+            };
+            let record = json!({
+                "motion": motion, "approved_shadow_email_ids": shadow,
+                "approved_linkedin_shadow_ids": linkedin, "approved_revival_emails": revival,
+                "approved_cadence_actions": untyped, "status": "not covered",
+            });
+            prop_assert_eq!(compute_preview_hash(&record), Ok(preview_hash(&scope)));
+        }
+    }
+}
