@@ -2,14 +2,22 @@
 //!
 //! Rules of the Python system, kept bit for bit so that both sides agree on who is who:
 //! strip Unicode white space (Python's definition, which includes U+001C–U+001F), then full Unicode
-//! lower-case. No plus-tag or dot folding, no IDNA.
+//! lower-case (Rust's Unicode version: letters that gained a lower-case form after Unicode 14 keep
+//! theirs in Python 3.11). No plus-tag or dot folding, no IDNA.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::pytext::py_strip;
 use crate::terms::{Medium, Step};
+
+mod file_name;
+
+pub use file_name::file_name;
+pub use file_name::is_record_of;
+pub use file_name::old_file_name;
 
 /// Canonical e-mail address: the identity of a person in every record, key and hash.
 ///
@@ -66,9 +74,32 @@ impl TryFrom<String> for EmailKey {
 
 /// Strips and lower-cases; `""` for an empty address.
 pub fn normalize_email(email: &str) -> String {
-    email
-        .trim_matches(|c: char| c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c))
-        .to_lowercase()
+    py_strip(email).to_lowercase()
+}
+
+/// Entry of the daily record that says "this person was written to today": `email:` and the
+/// canonical address; `""` for an empty one.
+pub fn dedup_email_key(email: &str) -> String {
+    match normalize_email(email) {
+        key if key.is_empty() => key,
+        key => format!("email:{key}"),
+    }
+}
+
+/// Name of a person's cadence record in the shared store: the first 24 hex digits of SHA-256 over
+/// the canonical address; `""` for an empty one.
+pub fn cadence_email_hash(email: &str) -> String {
+    match normalize_email(email) {
+        key if key.is_empty() => key,
+        key => hex(&Sha256::digest(key)[..12]),
+    }
+}
+
+/// Id of a cadence action: `<canonical address>|<channel>|s<step>|d<day>`.
+///
+/// It does not name the cadence; `channel` is the record's own word.
+pub fn cadence_action_id(email: &str, channel: &str, step: i64, day: i64) -> String {
+    format!("{}|{channel}|s{step}|d{day}", normalize_email(email))
 }
 
 /// Id of the one draft that a touch can have: `dr_` and the first 24 hex digits of SHA-256 over
@@ -92,4 +123,56 @@ pub fn hex(bytes: &[u8]) -> String {
             ]
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn golden_values_of_the_reference() {
+        for same in ["lead@example.com", "  Lead@Example.COM "] {
+            assert_eq!(cadence_email_hash(same), "9fbdefe2837a03c9225be80e");
+        }
+        assert_eq!(
+            cadence_email_hash("ÜNAL@Example.de"),
+            "848789347dd244d4a8707d00"
+        );
+        assert_eq!(cadence_email_hash(" \u{1c}"), "");
+        assert_eq!(dedup_email_key("\u{a0}"), "");
+        assert_eq!(
+            cadence_action_id(" Kim@Acme.test ", "email", 3, 5),
+            "kim@acme.test|email|s3|d5"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn normalising_twice_changes_nothing(email in "\\PC*") {
+            let once = normalize_email(&email);
+            prop_assert_eq!(normalize_email(&once), once);
+        }
+
+        #[test]
+        fn case_and_outer_space_never_matter(
+            email in "[a-z0-9.+_-]{1,12}@[a-z0-9-]{1,8}\\.test",
+            before in "[ \\t\u{a0}\u{1c}\u{3000}]{0,3}",
+            after in "[ \\n\u{85}\u{1f}]{0,3}",
+        ) {
+            let shouted = format!("{before}{}{after}", email.to_uppercase());
+            prop_assert_eq!(normalize_email(&shouted), email.clone());
+            prop_assert_eq!(dedup_email_key(&shouted), dedup_email_key(&email));
+            prop_assert_eq!(cadence_email_hash(&shouted), cadence_email_hash(&email));
+            prop_assert_eq!(EmailKey::parse(&shouted), EmailKey::parse(&email));
+        }
+
+        #[test]
+        fn keys_are_empty_exactly_for_empty_addresses(email in "\\PC*") {
+            let empty = normalize_email(&email).is_empty();
+            prop_assert_eq!(dedup_email_key(&email).is_empty(), empty);
+            prop_assert_eq!(cadence_email_hash(&email).is_empty(), empty);
+            prop_assert_eq!(EmailKey::parse(&email).is_err(), empty);
+        }
+    }
 }

@@ -6,9 +6,13 @@
 //! [`compat`]; `docs/parity.md` lists each difference.
 
 pub mod batch;
+pub mod compat;
 pub mod draft;
 pub mod identity;
 pub mod lead;
+pub mod preview_hash;
+pub mod pytext;
+pub mod rejection;
 pub mod requests;
 pub mod terms;
 pub mod time;
@@ -17,5 +21,6 @@ pub use batch::{Batch, BatchStatus};
 pub use draft::{Draft, DraftStatus};
 pub use identity::EmailKey;
 pub use lead::Lead;
+pub use preview_hash::{PreviewHash, PreviewScope, preview_hash};
 pub use terms::{Medium, Mode, Motion, Provider, Step, Tier};
 pub use time::{Clock, IdSource};

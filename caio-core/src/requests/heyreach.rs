@@ -15,10 +15,16 @@ pub(super) fn requests(campaign: &Campaign<'_>, messages: &[Message<'_>]) -> Vec
         path: path.to_owned(),
         body,
     };
-    let create = request("/list/CreateEmptyList", json!({ "name": campaign.name, "type": "USER_LIST" }));
+    let create = request(
+        "/list/CreateEmptyList",
+        json!({ "name": campaign.name, "type": "USER_LIST" }),
+    );
     let adds = messages.chunks(LEADS_PER_CALL).map(|chunk| {
         let leads: Vec<_> = chunk.iter().map(lead).collect();
-        request("/list/AddLeadsToListV2", json!({ "listId": "{id of the list}", "leads": leads }))
+        request(
+            "/list/AddLeadsToListV2",
+            json!({ "listId": "{id of the list}", "leads": leads }),
+        )
     });
     std::iter::once(create).chain(adds).collect()
 }
@@ -43,7 +49,12 @@ mod tests {
 
     #[test]
     fn a_list_takes_a_hundred_leads_a_call() {
-        let campaign = Campaign { name: "c", accounts: &[], time_zone: "", daily_limit: 5 };
+        let campaign = Campaign {
+            name: "c",
+            accounts: &[],
+            time_zone: "",
+            daily_limit: 5,
+        };
         let message = Message {
             delivery: "0123456789abcdef",
             to: "a@example.com",
@@ -55,8 +66,10 @@ mod tests {
             body: "Hello",
         };
         let requests = requests(&campaign, &vec![message; 150]);
-        let sizes: Vec<_> =
-            requests[1..].iter().map(|r| r.body["leads"].as_array().map_or(0, Vec::len)).collect();
+        let sizes: Vec<_> = requests[1..]
+            .iter()
+            .map(|r| r.body["leads"].as_array().map_or(0, Vec::len))
+            .collect();
         assert_eq!(sizes, [100, 50]);
     }
 }

@@ -15,16 +15,18 @@ pub(super) fn requests(campaign: &Campaign<'_>, messages: &[Message<'_>]) -> Vec
         path: "/campaigns".to_owned(),
         body: campaign_body(campaign),
     };
-    let uploads = messages.chunks(LEADS_PER_CALL).map(|chunk| ProviderRequest {
-        provider: Provider::Instantly,
-        method: "POST".to_owned(),
-        path: "/leads/add".to_owned(),
-        body: json!({
-            "campaign_id": "{id of the campaign}",
-            "skip_if_in_campaign": true,
-            "leads": chunk.iter().map(lead).collect::<Vec<_>>(),
-        }),
-    });
+    let uploads = messages
+        .chunks(LEADS_PER_CALL)
+        .map(|chunk| ProviderRequest {
+            provider: Provider::Instantly,
+            method: "POST".to_owned(),
+            path: "/leads/add".to_owned(),
+            body: json!({
+                "campaign_id": "{id of the campaign}",
+                "skip_if_in_campaign": true,
+                "leads": chunk.iter().map(lead).collect::<Vec<_>>(),
+            }),
+        });
     std::iter::once(create).chain(uploads).collect()
 }
 
@@ -77,7 +79,11 @@ fn lead(message: &Message<'_>) -> Value {
 
 /// Plain text as HTML: escaped, one `<br/>` a line.
 fn html(text: &str) -> String {
-    let escaped = text.trim_end().replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    let escaped = text
+        .trim_end()
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;");
     escaped.replace('\n', "<br/>")
 }
 
@@ -100,19 +106,35 @@ mod tests {
 
     #[test]
     fn each_lead_carries_its_own_letter_and_unknown_facts_are_left_out() {
-        let campaign = Campaign { name: "c", accounts: &[], time_zone: "America/Detroit", daily_limit: 5 };
-        let messages = [message("a@example.com", "One\n<b>"), message("b@example.com", "Two")];
+        let campaign = Campaign {
+            name: "c",
+            accounts: &[],
+            time_zone: "America/Detroit",
+            daily_limit: 5,
+        };
+        let messages = [
+            message("a@example.com", "One\n<b>"),
+            message("b@example.com", "Two"),
+        ];
         let requests = requests(&campaign, &messages);
         assert_eq!(requests.len(), 2);
         let leads = &requests[1].body["leads"];
-        assert_eq!(leads[0]["custom_variables"]["caio_body"], "One<br/>&lt;b&gt;");
+        assert_eq!(
+            leads[0]["custom_variables"]["caio_body"],
+            "One<br/>&lt;b&gt;"
+        );
         assert_eq!(leads[1]["custom_variables"]["caio_body"], "Two");
         assert!(leads[0].get("first_name").is_none());
     }
 
     #[test]
     fn more_leads_than_a_call_takes_are_split() {
-        let campaign = Campaign { name: "c", accounts: &[], time_zone: "America/Detroit", daily_limit: 5 };
+        let campaign = Campaign {
+            name: "c",
+            accounts: &[],
+            time_zone: "America/Detroit",
+            daily_limit: 5,
+        };
         let messages = vec![message("a@example.com", "One"); LEADS_PER_CALL + 1];
         assert_eq!(requests(&campaign, &messages).len(), 3);
     }
