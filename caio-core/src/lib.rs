@@ -9,8 +9,11 @@ pub mod batch;
 pub mod draft;
 pub mod identity;
 pub mod lead;
+pub mod limits;
+pub mod ramp;
 pub mod terms;
 pub mod time;
+pub mod warmup;
 
 pub use batch::{Batch, BatchStatus};
 pub use draft::{Draft, DraftStatus};
