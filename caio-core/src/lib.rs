@@ -6,11 +6,15 @@
 //! [`compat`]; `docs/parity.md` lists each difference.
 
 pub mod batch;
+pub mod cadence;
 pub mod draft;
+pub mod eligibility;
+pub mod escalation;
 pub mod identity;
 pub mod lead;
 pub mod limits;
 pub mod ramp;
+pub mod safety;
 pub mod terms;
 pub mod time;
 pub mod warmup;
