@@ -7,6 +7,7 @@
 
 pub mod batch;
 pub mod cadence;
+pub mod config;
 pub mod draft;
 pub mod eligibility;
 pub mod escalation;

@@ -112,6 +112,24 @@ impl LimitPolicy {
         self
     }
 
+    /// The lower of both policies, window by window: two configurations never add up to more.
+    #[must_use]
+    pub fn tightest(&self, other: &Self) -> Self {
+        let lower = |a: Option<u32>, b: Option<u32>| a.into_iter().chain(b).min();
+        Self {
+            email_per_day: self.email_per_day.min(other.email_per_day),
+            linkedin_per_day: self.linkedin_per_day.min(other.linkedin_per_day),
+            revival_per_day: self.revival_per_day.min(other.revival_per_day),
+            email_per_hour: lower(self.email_per_hour, other.email_per_hour),
+            email_per_domain_hour: lower(self.email_per_domain_hour, other.email_per_domain_hour),
+            email_per_month: lower(self.email_per_month, other.email_per_month),
+            per_campaign: lower(self.per_campaign, other.per_campaign),
+            email_min_delay_seconds: self
+                .email_min_delay_seconds
+                .max(other.email_min_delay_seconds),
+        }
+    }
+
     /// The windows that `request` has to fit into at `now`, each with one to reserve.
     ///
     /// `zone` is the business time zone, which says what a day and a month are (CP9).

@@ -106,6 +106,25 @@ fn scenario_17_five_a_day_then_a_new_day() {
 }
 
 #[test]
+fn two_policies_hold_together() {
+    let strict = LimitPolicy {
+        email_per_day: 3,
+        email_per_hour: None,
+        email_per_month: Some(9000),
+        email_min_delay_seconds: 90,
+        ..LimitPolicy::default()
+    };
+    let usual = LimitPolicy::default();
+    let both = strict.tightest(&usual);
+    assert_eq!(both, usual.tightest(&strict));
+    assert_eq!((both.email_per_day, both.email_per_hour), (3, Some(15)));
+    assert_eq!(
+        (both.email_per_month, both.email_min_delay_seconds),
+        (Some(2500), 90)
+    );
+}
+
+#[test]
 fn one_organisation_is_one_domain() {
     for (domain, expected) in [
         ("mail.example.com", "example.com"),
