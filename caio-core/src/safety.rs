@@ -4,6 +4,7 @@
 //! shows what would be. A shadow run does everything but the call, so the layers that guard our own
 //! records hold for it too: stop, access, gatekeeper, limits. Live needs all eight.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::terms::Mode;
@@ -200,6 +201,16 @@ pub fn stop_is_on(value: Option<&str>) -> bool {
             "" | "false" | "0" | "no" | "off"
         )
     })
+}
+
+/// The value of `EMERGENCY_STOP` or `KILL_SWITCH` that stops, for [`Inputs::stop_env`]; the Python
+/// system read them in different places, here either is enough.
+pub fn stop_value(variables: &BTreeMap<String, String>) -> Option<String> {
+    ["EMERGENCY_STOP", "KILL_SWITCH"]
+        .into_iter()
+        .filter_map(|name| variables.get(name))
+        .find(|value| stop_is_on(Some(value)))
+        .cloned()
 }
 
 impl Layer {

@@ -145,6 +145,30 @@ fn a_stop_that_nobody_understands_stops() {
     assert!(is_on(" On ") && !is_on("ture"));
 }
 
+#[test]
+fn either_stop_variable_stops() {
+    let given = |pairs: &[(&str, &str)]| {
+        let variables = pairs
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect();
+        stop_value(&variables)
+    };
+    assert_eq!(given(&[]), None);
+    assert_eq!(
+        given(&[("EMERGENCY_STOP", "false"), ("KILL_SWITCH", "")]),
+        None
+    );
+    assert_eq!(
+        given(&[("EMERGENCY_STOP", "0"), ("KILL_SWITCH", "on")]).as_deref(),
+        Some("on")
+    );
+    assert_eq!(
+        given(&[("EMERGENCY_STOP", "true")]).as_deref(),
+        Some("true")
+    );
+}
+
 proptest! {
     #[test]
     fn the_truth_table_holds_for_every_combination(mask in 0_u32..(1 << 20), mode in 0_usize..3) {
