@@ -60,18 +60,11 @@ fn gatekeeper(inputs: &Inputs) -> Vec<Block> {
 }
 
 fn limits(inputs: &Inputs) -> Vec<Block> {
-    let mut found = when(
-        inputs.switches.max_daily_sends == Some(0),
-        "safety.max_daily_sends",
-        "email_behavior.max_daily_sends is 0, which means no send; raise it",
-    );
-    found.extend(
-        inputs
-            .limits
-            .iter()
-            .map(|reason| block("safety.limits", reason)),
-    );
-    found
+    inputs
+        .limits
+        .iter()
+        .map(|reason| block("safety.limits", reason))
+        .collect()
 }
 
 fn live_is_meant(inputs: &Inputs) -> Vec<Block> {
@@ -86,6 +79,11 @@ fn live_is_meant(inputs: &Inputs) -> Vec<Block> {
             !switches.actually_send,
             "safety.actually_send",
             "email_behavior.actually_send is not true",
+        ),
+        (
+            switches.max_daily_sends == Some(0),
+            "safety.max_daily_sends",
+            "email_behavior.max_daily_sends is 0, which means no send; raise it",
         ),
         (
             !switches.phase_sends,

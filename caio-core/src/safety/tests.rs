@@ -44,7 +44,7 @@ const FAULTS: [(u8, &str, Edit); 21] = [
         i.gate = Gate::Refused("expired".into());
     }),
     (5, "safety.limits", |i| i.limits.push("day is full".into())),
-    (5, "safety.max_daily_sends", |i| {
+    (6, "safety.max_daily_sends", |i| {
         i.switches.max_daily_sends = Some(0);
     }),
     (6, "safety.actually_send", |i| {
@@ -124,6 +124,19 @@ fn shadow_needs_what_guards_our_own_records_and_nothing_else() {
         let blocked = verdict(&inputs).mode == Permission::Blocked;
         assert_eq!(blocked, [1, 2, 4, 5].contains(&layer), "{code}");
     }
+}
+
+#[test]
+fn switches_that_forbid_sending_do_not_forbid_a_shadow_run() {
+    let inputs = Inputs {
+        requested: Mode::Shadow,
+        switches: Switches {
+            max_daily_sends: Some(0),
+            ..Switches::default()
+        },
+        ..clear()
+    };
+    assert_eq!(verdict(&inputs).mode, Permission::Granted(Mode::Shadow));
 }
 
 #[test]
