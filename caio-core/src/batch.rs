@@ -1,10 +1,34 @@
 //! A batch: the exact messages that a person approves together, and what became of them.
+//!
+//! The life cycle (`pending -> approved -> executing -> executed | partial | failed | unknown`, or
+//! `rejected`, `expired`) is a guarded state machine: each edge is one method that takes a batch
+//! and answers with the next one, or with a [`BatchRefusal`]. The *digest* ties an approval to what
+//! the reviewer saw, the *seal* ties an execution to what was approved.
+//!
+//! The seal does not cover `status`, which changes after approval. Flipping the status by hand
+//! still makes nothing executable: a `pending` batch turned to `approved` has no valid seal, and an
+//! `executed` one turned back to `approved` keeps its execution record and is stopped by the
+//! single-use claim that the operator keeps outside the batch (absent-guard, never deleted).
+
+pub mod digest;
+pub mod expiry;
+pub mod lifecycle;
+pub mod refusal;
+pub mod seal;
+pub mod validate;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::identity::{EmailKey, hex};
 use crate::terms::{Medium, Motion, Provider, Step, Tier, terms};
+
+pub use digest::Difference;
+pub use expiry::parse_instant;
+pub use lifecycle::{Approval, ItemOutcome, NewBatch};
+pub use refusal::BatchRefusal;
+pub use seal::{SealKeyError, SealKeys};
+pub use validate::ItemRefusal;
 
 terms! {
     /// Where a batch stands (rule CP3).
@@ -60,6 +84,9 @@ pub struct Batch {
     /// Present once rejected or revoked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rejection: Option<Rejection>,
+    /// Present once one executor has taken it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution: Option<Execution>,
 }
 
 /// Limits shown to the approver and covered by the seal.
@@ -116,6 +143,34 @@ pub struct Rejection {
     pub reason: String,
     /// It had been approved before.
     pub revoked: bool,
+}
+
+/// The one run that took a batch, and what became of its items.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Execution {
+    /// The run.
+    pub run: String,
+    /// When it took the batch, RFC 3339 UTC.
+    pub started_at: String,
+    /// When the outcomes were written, RFC 3339 UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settled_at: Option<String>,
+    /// Items by outcome, all zero until settled.
+    #[serde(default)]
+    pub counts: OutcomeCounts,
+}
+
+/// Items of a settled batch by outcome.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutcomeCounts {
+    /// A provider took the item.
+    pub accepted: u32,
+    /// A provider, or a check before the call, refused the item for good.
+    pub rejected: u32,
+    /// Certainly not sent; may be approved again.
+    pub not_sent: u32,
+    /// Waits for reconciliation or a person.
+    pub unknown: u32,
 }
 
 /// SHA-256 (64 hex) over subject and body, each preceded by its length in bytes (8, big-endian).

@@ -6,16 +6,24 @@
 //! [`compat`]; `docs/parity.md` lists each difference.
 
 pub mod batch;
+pub mod cadence;
 pub mod compat;
+pub mod config;
 pub mod draft;
+pub mod eligibility;
+pub mod escalation;
 pub mod identity;
 pub mod lead;
+pub mod limits;
 pub mod preview_hash;
 pub mod pytext;
+pub mod ramp;
 pub mod rejection;
 pub mod requests;
+pub mod safety;
 pub mod terms;
 pub mod time;
+pub mod warmup;
 
 pub use batch::{Batch, BatchStatus};
 pub use draft::{Draft, DraftStatus};

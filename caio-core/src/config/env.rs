@@ -1,0 +1,121 @@
+//! Every environment variable that `caio` reads, with its default and meaning.
+
+use super::keys::KEYS;
+
+/// One environment variable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EnvVar {
+    /// Name.
+    pub name: &'static str,
+    /// What holds when it is unset; `""` for nothing.
+    pub default: &'static str,
+    /// Its value is never shown.
+    pub secret: bool,
+    /// What it does.
+    pub meaning: &'static str,
+}
+
+const fn plain(name: &'static str, default: &'static str, meaning: &'static str) -> EnvVar {
+    EnvVar {
+        name,
+        default,
+        secret: false,
+        meaning,
+    }
+}
+
+const fn secret(name: &'static str, meaning: &'static str) -> EnvVar {
+    EnvVar {
+        name,
+        default: "",
+        secret: true,
+        meaning,
+    }
+}
+
+/// The registry, in alphabetical order. The keys of `caio.toml` add theirs, see [`setting_variables`].
+pub const VARIABLES: &[EnvVar] = &[
+    plain(
+        "CAIO_HOME",
+        ".caio",
+        "Folder of the embedded store, its keys and caio.toml.",
+    ),
+    secret(
+        "CAIO_SEAL_KEYS",
+        "Keys of the approval seal, `id:base64,id2:base64`: the first signs, all verify; 32 bytes or more each.",
+    ),
+    secret(
+        "CAIO_STORE",
+        "Where state is kept: a URL such as sqlite:.caio/caio.db or rediss://host:6379.",
+    ),
+    plain(
+        "CAIO_USER",
+        "",
+        "Who decides, for the record; --by overrides it.",
+    ),
+    plain(
+        "EMERGENCY_STOP",
+        "",
+        "Stops all sending unless unset, empty, false, 0, no or off.",
+    ),
+    plain(
+        "KILL_SWITCH",
+        "",
+        "A second name of EMERGENCY_STOP; either stops.",
+    ),
+    plain("NO_COLOR", "", "Any value turns colour off."),
+    secret(
+        "REDIS_URL",
+        "The Redis of the Python system; used with STATE_BACKEND=redis.",
+    ),
+    plain(
+        "STATE_BACKEND",
+        "",
+        "Where the Python system keeps state: redis or file; used when CAIO_STORE is unset.",
+    ),
+    plain(
+        "STATE_REDIS_PREFIX",
+        "caio",
+        "First part of every key in Redis; give each deployment its own.",
+    ),
+];
+
+/// The variable of each key of `caio.toml`, as `(variable, key)`.
+pub fn setting_variables() -> impl Iterator<Item = (String, &'static str)> {
+    KEYS.iter().map(|key| (key.variable(), key.name))
+}
+
+/// The registered variable of that name.
+pub fn variable(name: &str) -> Option<&'static EnvVar> {
+    VARIABLES.iter().find(|variable| variable.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_sorted_unique_and_explained() {
+        assert!(VARIABLES.is_sorted_by(|a, b| a.name < b.name));
+        assert!(
+            VARIABLES
+                .iter()
+                .all(|variable| variable.meaning.ends_with('.'))
+        );
+        let mut names: BTreeSet<String> = VARIABLES.iter().map(|v| v.name.to_owned()).collect();
+        for (name, _) in setting_variables() {
+            assert!(names.insert(name.clone()), "{name} has two meanings");
+        }
+    }
+
+    #[test]
+    fn what_carries_a_password_is_secret() {
+        for name in ["CAIO_SEAL_KEYS", "CAIO_STORE", "REDIS_URL"] {
+            let found = variable(name).unwrap();
+            assert!(found.secret && found.default.is_empty(), "{name}");
+        }
+        assert!(variable("PATH").is_none());
+    }
+}
