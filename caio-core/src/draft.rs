@@ -1,9 +1,12 @@
 //! A draft: one message to one person, waiting for a person to decide.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::batch::content_sha256;
 use crate::identity::EmailKey;
 use crate::terms::{Medium, Motion, Step, Tier, terms};
+use crate::time::rfc3339;
 
 terms! {
     /// Where a draft stands.
@@ -94,4 +97,261 @@ pub struct Decision {
     /// Why, where one was given.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,
+}
+
+/// Why something could not be done with a draft, and what to do instead.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DraftRefusal {
+    /// A text is missing.
+    #[error("the {field} would be empty; expected a text")]
+    Empty {
+        /// Which text.
+        field: &'static str,
+    },
+    /// Nobody is named.
+    #[error("nobody is named as the one who decides; give --by NAME or set CAIO_USER")]
+    NobodyNamed,
+    /// A rejection needs its reason, so that the next draft can be better.
+    #[error("a rejection needs a reason; give --reason TEXT")]
+    NoReason,
+    /// A line break in a subject.
+    #[error("the subject has more than one line; expected one")]
+    SubjectLines,
+    /// The status does not allow it.
+    #[error("the draft is {status} and cannot be {action}; expected {expected}")]
+    WrongStatus {
+        /// What was to be done.
+        action: &'static str,
+        /// Where it stands.
+        status: DraftStatus,
+        /// Where it would have to stand.
+        expected: &'static str,
+    },
+}
+
+impl DraftRefusal {
+    /// Stable code.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Empty { .. } => "draft.empty",
+            Self::NobodyNamed => "draft.nobody_named",
+            Self::NoReason => "draft.no_reason",
+            Self::SubjectLines => "draft.subject_lines",
+            Self::WrongStatus { .. } => "draft.wrong_status",
+        }
+    }
+}
+
+impl Draft {
+    /// SHA-256 of the exact subject and body: what a seal covers.
+    pub fn content(&self) -> String {
+        content_sha256(&self.subject, &self.body)
+    }
+
+    /// pending → approved. Refuses every other status: what was sent, rejected or approved cannot
+    /// be approved again (GH-1, GH-2).
+    pub fn approve(&self, by: &str, now: Timestamp) -> Result<Self, DraftRefusal> {
+        self.leave(&[DraftStatus::Pending], "approved", "pending")?;
+        self.decided(DraftStatus::Approved, "approved", by, now, "")
+    }
+
+    /// pending or approved → rejected; the reason is kept. Refuses an empty one.
+    pub fn reject(&self, by: &str, now: Timestamp, reason: &str) -> Result<Self, DraftRefusal> {
+        self.leave(UNCLAIMED, "rejected", "pending or approved")?;
+        if reason.trim().is_empty() {
+            return Err(DraftRefusal::NoReason);
+        }
+        self.decided(DraftStatus::Rejected, "rejected", by, now, reason)
+    }
+
+    /// approved or rejected → pending: undoes a decision.
+    pub fn reopen(&self, by: &str, now: Timestamp, reason: &str) -> Result<Self, DraftRefusal> {
+        let decided = [DraftStatus::Approved, DraftStatus::Rejected];
+        self.leave(&decided, "reopened", "approved or rejected")?;
+        self.decided(DraftStatus::Pending, "reopened", by, now, reason)
+    }
+
+    /// Changes the text. A yes was for the old text, so an approved draft becomes pending again.
+    pub fn edit(
+        &self,
+        subject: &str,
+        body: &str,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<Self, DraftRefusal> {
+        self.leave(UNCLAIMED, "edited", "pending or approved")?;
+        for (field, text) in [("subject", subject), ("body", body)] {
+            if text.trim().is_empty() {
+                return Err(DraftRefusal::Empty { field });
+            }
+        }
+        if subject.contains(['\n', '\r']) {
+            return Err(DraftRefusal::SubjectLines);
+        }
+        let mut next = self.decided(DraftStatus::Pending, "edited", by, now, "")?;
+        subject.clone_into(&mut next.subject);
+        body.clone_into(&mut next.body);
+        Ok(next)
+    }
+
+    /// approved → claimed, by a run that is about to deliver it.
+    pub fn claim(&self) -> Result<Self, DraftRefusal> {
+        self.leave(&[DraftStatus::Approved], "claimed", "approved")?;
+        Ok(self.at(DraftStatus::Claimed))
+    }
+
+    /// claimed → approved: it was certainly not sent and may go with another batch.
+    pub fn release(&self) -> Result<Self, DraftRefusal> {
+        self.leave(&[DraftStatus::Claimed], "released", "claimed")?;
+        Ok(self.at(DraftStatus::Approved))
+    }
+
+    /// claimed → done: its outcome is in the ledger.
+    pub fn settle(&self) -> Result<Self, DraftRefusal> {
+        self.leave(&[DraftStatus::Claimed], "settled", "claimed")?;
+        Ok(self.at(DraftStatus::Done))
+    }
+
+    /// Whether it was written from other facts than `facts_digest`, by another model or template.
+    pub fn is_stale(&self, facts_digest: &str) -> bool {
+        self.facts_digest != facts_digest
+    }
+
+    fn leave(
+        &self,
+        from: &[DraftStatus],
+        action: &'static str,
+        expected: &'static str,
+    ) -> Result<(), DraftRefusal> {
+        if from.contains(&self.status) {
+            Ok(())
+        } else {
+            Err(DraftRefusal::WrongStatus {
+                action,
+                status: self.status,
+                expected,
+            })
+        }
+    }
+
+    fn decided(
+        &self,
+        status: DraftStatus,
+        action: &str,
+        by: &str,
+        now: Timestamp,
+        reason: &str,
+    ) -> Result<Self, DraftRefusal> {
+        if by.trim().is_empty() {
+            return Err(DraftRefusal::NobodyNamed);
+        }
+        let mut next = self.at(status);
+        next.decisions.push(Decision {
+            action: action.to_owned(),
+            by: by.to_owned(),
+            at: rfc3339(now),
+            reason: reason.to_owned(),
+        });
+        Ok(next)
+    }
+
+    fn at(&self, status: DraftStatus) -> Self {
+        Self {
+            status,
+            ..self.clone()
+        }
+    }
+}
+
+/// Statuses in which nobody has begun to deliver it.
+const UNCLAIMED: &[DraftStatus] = &[DraftStatus::Pending, DraftStatus::Approved];
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn draft() -> Draft {
+        Draft {
+            id: "dr_1".to_owned(),
+            status: DraftStatus::Pending,
+            recipient: EmailKey::parse("kim@example.com").unwrap(),
+            to: "kim@example.com".to_owned(),
+            name: "Kim".to_owned(),
+            company: "Acorn".to_owned(),
+            medium: Medium::Email,
+            step: Step::FIRST,
+            motion: Motion::Outbound,
+            tier: Tier::One,
+            score: 90,
+            model: ModelRef {
+                name: "default".to_owned(),
+                digest: String::new(),
+            },
+            campaign: "nurture_sequence".to_owned(),
+            subject: "Hello".to_owned(),
+            body: "Body".to_owned(),
+            placeholder_sender: false,
+            facts_digest: String::new(),
+            source: String::new(),
+            flags: Vec::new(),
+            created_at: String::new(),
+            decisions: Vec::new(),
+        }
+    }
+
+    fn act(draft: &Draft, action: u8) -> Result<Draft, DraftRefusal> {
+        let now = Timestamp::UNIX_EPOCH;
+        match action % 7 {
+            0 => draft.approve("ann", now),
+            1 => draft.reject("ann", now, "tone"),
+            2 => draft.reopen("ann", now, ""),
+            3 => draft.edit("Subject", "Other", "ann", now),
+            4 => draft.claim(),
+            5 => draft.release(),
+            _ => draft.settle(),
+        }
+    }
+
+    #[test]
+    fn a_decision_names_who_and_why() {
+        let now = Timestamp::UNIX_EPOCH;
+        assert_eq!(draft().approve(" ", now), Err(DraftRefusal::NobodyNamed));
+        assert_eq!(draft().reject("ann", now, " "), Err(DraftRefusal::NoReason));
+        assert_eq!(
+            draft().edit("a\nb", "c", "ann", now),
+            Err(DraftRefusal::SubjectLines)
+        );
+        assert_eq!(
+            draft().edit("a", " ", "ann", now),
+            Err(DraftRefusal::Empty { field: "body" })
+        );
+        let rejected = draft().reject("ann", now, "tone").unwrap();
+        assert_eq!(rejected.decisions[0].reason, "tone");
+    }
+
+    proptest! {
+        #[test]
+        fn only_an_approval_of_this_very_text_leads_to_a_claim(
+            actions in prop::collection::vec(any::<u8>(), 0..20)
+        ) {
+            let mut draft = draft();
+            let mut approved: Option<String> = None;
+            for action in actions {
+                let before = draft.status;
+                if let Ok(next) = act(&draft, action) {
+                    prop_assert!(before != DraftStatus::Done, "nothing follows the end");
+                    match action % 7 {
+                        0 => approved = Some(next.content()),
+                        1..=3 => approved = None,
+                        4 => prop_assert_eq!(approved.as_ref(), Some(&next.content())),
+                        _ => {}
+                    }
+                    draft = next;
+                }
+            }
+        }
+    }
 }
