@@ -1,1 +1,3 @@
 //! From a file of leads to a recorded delivery.
+
+pub mod source;
