@@ -1,3 +1,21 @@
 //! From a file of leads to a recorded delivery.
+//!
+//! Sources read rows, the pipeline makes drafts of them, a person decides, a batch is planned and
+//! sealed, and the operator executes it once, with an entry in the ledger before every call.
 
+pub mod batches;
+pub mod channel;
+mod error;
+pub mod facts;
+pub mod history;
+pub mod leads;
+pub mod ledger;
+pub mod operator;
+pub mod pipeline;
+pub mod plan;
+pub mod records;
+pub mod review;
 pub mod source;
+mod transition;
+
+pub use error::{DispatchError, Result};

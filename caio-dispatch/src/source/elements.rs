@@ -11,7 +11,7 @@ pub const MAX_DEPTH: usize = 64;
 
 /// Why an element, or the rest of the array, could not be read.
 #[derive(Debug, Error)]
-pub enum ElementError {
+pub(super) enum ElementError {
     /// The element was skipped; reading goes on after it.
     #[error("line {line}: element is larger than {MAX_ELEMENT_BYTES} bytes; shorten it")]
     TooLarge {
@@ -41,7 +41,7 @@ pub enum ElementError {
 
 impl ElementError {
     /// A stable dotted name for programs.
-    pub fn code(&self) -> &'static str {
+    pub(super) fn code(&self) -> &'static str {
         match self {
             Self::TooLarge { .. } => "source.element_too_large",
             Self::TooDeep { .. } => "source.element_too_deep",
@@ -54,12 +54,14 @@ impl ElementError {
 /// Splits one JSON array into the bytes of its elements. An element's own syntax is not judged
 /// here: brackets are counted, strings are respected, and its parser has the last word.
 #[derive(Debug)]
-pub struct Elements<R> {
+pub(super) struct Elements<R> {
     input: R,
     buffer: Vec<u8>,
     line: u64,
     offset: u64,
     place: Place,
+    /// Something may follow the array: it is a member of an object.
+    member: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,19 +74,31 @@ enum Place {
 
 impl<R: BufRead> Elements<R> {
     /// Reads from `input`, which starts at the array (white space before it is skipped).
-    pub fn new(input: R) -> Self {
+    pub(super) fn new(input: R) -> Self {
         Self {
             input,
             buffer: Vec::new(),
             line: 1,
             offset: 0,
             place: Place::Before,
+            member: false,
+        }
+    }
+
+    /// Reads an array that begins on `line`, `offset` bytes into a text, as a member of an object:
+    /// what follows it is not looked at.
+    pub(super) fn of_member(input: R, line: u64, offset: u64) -> Self {
+        Self {
+            line,
+            offset,
+            member: true,
+            ..Self::new(input)
         }
     }
 
     /// The next element's first line and bytes, or `None` after the array's end.
     /// After `Broken` or `Io` the reader is at its end.
-    pub fn read_next(&mut self) -> Result<Option<(u64, &[u8])>, ElementError> {
+    pub(super) fn read_next(&mut self) -> Result<Option<(u64, &[u8])>, ElementError> {
         let found = self.advance();
         if matches!(
             found,
@@ -108,6 +122,9 @@ impl<R: BufRead> Elements<R> {
             (_, Some(b']')) => {
                 self.bump();
                 self.place = Place::Done;
+                if self.member {
+                    return Ok(None);
+                }
                 return match self.peek_solid()? {
                     None => Ok(None),
                     Some(_) => Err(self.broken("the end of the file")),
@@ -150,6 +167,10 @@ impl<R: BufRead> Elements<R> {
                 self.buffer.push(byte);
             }
             self.bump();
+            // A container ends with its last bracket: what follows has to be a comma or the end.
+            if depth == 0 && !quoted && matches!(byte, b'}' | b']') {
+                break;
+            }
         }
         if size > MAX_ELEMENT_BYTES {
             return Err(ElementError::TooLarge { line });

@@ -1,0 +1,106 @@
+//! What the store knows about a message's recipient, read in one call: the same for the preview
+//! and for the send.
+
+use caio_core::EmailKey;
+use caio_core::terms::{Medium, Step};
+use caio_state::{Guard, Key, StateStore, Versioned};
+use serde::Deserialize;
+
+use crate::error::Result;
+use crate::records;
+use crate::transition::unchanged;
+
+/// What stands for and against one touch.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// Why the person, domain or company is suppressed.
+    pub suppressed: Option<String>,
+    /// Status of the lead, as signals made it.
+    pub lead_status: Option<String>,
+    /// The lead has answered at some time.
+    pub has_replied: bool,
+    /// Somebody holds this touch.
+    pub touched: bool,
+    /// Hold while all of this is still so.
+    pub guards: Vec<Guard>,
+}
+
+/// The touch of one person.
+#[derive(Debug, Clone, Copy)]
+pub struct Touch<'a> {
+    /// Who.
+    pub person: &'a EmailKey,
+    /// On which medium.
+    pub medium: Medium,
+    /// At which step.
+    pub step: Step,
+}
+
+/// A lead's status record, as far as it gates a send; other members are left alone.
+#[derive(Debug, Deserialize)]
+struct StatusRecord {
+    status: Option<String>,
+    #[serde(default)]
+    reply_count: u64,
+}
+
+/// What gates each of `touches`, in order. A record that cannot be read suppresses: unknown is
+/// never a yes.
+pub async fn facts(store: &dyn StateStore, touches: &[Touch<'_>]) -> Result<Vec<Facts>> {
+    let keys: Vec<Vec<Key>> = touches.iter().map(keys).collect();
+    let flat: Vec<Key> = keys.iter().flatten().cloned().collect();
+    let mut values = store.get(&flat).await?.into_iter();
+    let mut all = Vec::with_capacity(touches.len());
+    for keys in keys {
+        let mut facts = Facts::default();
+        for (position, key) in keys.iter().enumerate() {
+            let value = values.next().flatten();
+            facts
+                .guards
+                .push(unchanged(key, value.as_ref().map(|value| &value.version)));
+            if let Some(value) = value {
+                facts.take(position, &value);
+            }
+        }
+        all.push(facts);
+    }
+    Ok(all)
+}
+
+/// Touch, status, then every suppression that would cover the person.
+fn keys(touch: &Touch<'_>) -> Vec<Key> {
+    let mut keys = vec![
+        records::touch(touch.person, touch.medium, touch.step),
+        records::lead_status(touch.person),
+    ];
+    keys.extend(records::suppressions_of(touch.person));
+    keys
+}
+
+impl Facts {
+    fn take(&mut self, position: usize, value: &Versioned) {
+        match position {
+            0 => self.touched = true,
+            1 => match serde_json::from_slice::<StatusRecord>(&value.value) {
+                Ok(record) => {
+                    self.has_replied = record.reply_count > 0;
+                    self.lead_status = record.status;
+                }
+                Err(error) => {
+                    self.suppressed = Some(format!("the lead's status cannot be read: {error}"));
+                }
+            },
+            _ => {
+                let why = serde_json::from_slice::<serde_json::Value>(&value.value);
+                let member = |name: &str| {
+                    let value = why.as_ref().ok().and_then(|why| why.get(name));
+                    value
+                        .and_then(serde_json::Value::as_str)
+                        .unwrap_or("unknown")
+                        .to_owned()
+                };
+                self.suppressed = Some(format!("{} ({})", member("reason"), member("source")));
+            }
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Who decided what, and when: one event beside each change, in the same transaction.
+
+use caio_core::EmailKey;
+use caio_core::time::rfc3339;
+use caio_state::{Range, StateStore, StateStoreExt, Write};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Result;
+use crate::records;
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Ordered by time.
+    pub id: String,
+    /// When, RFC 3339 UTC.
+    pub at: String,
+    /// Who decided; `caio` for the program itself.
+    pub by: String,
+    /// What, such as `draft.approved`.
+    pub kind: String,
+    /// The draft, batch or rule it is about.
+    pub subject: String,
+    /// The person it is about, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<EmailKey>,
+    /// Why, or with which result.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub detail: String,
+}
+
+impl Event {
+    /// An event; `id` comes from the [`IdSource`](caio_core::IdSource).
+    pub fn new(id: &str, at: Timestamp, by: &str, kind: &str, subject: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            at: rfc3339(at),
+            by: by.to_owned(),
+            kind: kind.to_owned(),
+            subject: subject.to_owned(),
+            person: None,
+            detail: String::new(),
+        }
+    }
+
+    /// The same, about a person.
+    #[must_use]
+    pub fn about(mut self, person: &EmailKey) -> Self {
+        self.person = Some(person.clone());
+        self
+    }
+
+    /// The same, with a reason or result.
+    #[must_use]
+    pub fn because(mut self, detail: impl Into<String>) -> Self {
+        self.detail = detail.into();
+        self
+    }
+
+    /// The writes that record it, to be committed with the change itself.
+    pub fn writes(&self) -> Result<Vec<Write>> {
+        let key = records::event(&self.id);
+        let order = format!("{}|{}", self.at, self.id);
+        let mut writes = vec![
+            Write::Put {
+                key: key.clone(),
+                value: serde_json::to_vec(self)?,
+                expires_in: None,
+            },
+            Write::Index {
+                index: records::HISTORY_INDEX.to_owned(),
+                order: order.clone(),
+                key: key.clone(),
+            },
+        ];
+        if let Some(person) = &self.person {
+            writes.push(Write::Index {
+                index: records::events_of_person(person),
+                order,
+                key,
+            });
+        }
+        Ok(writes)
+    }
+}
+
+/// The newest events, newest first; about one person when `person` is given.
+pub async fn newest(
+    store: &dyn StateStore,
+    person: Option<&EmailKey>,
+    limit: usize,
+) -> Result<Vec<Event>> {
+    let index = person.map_or_else(
+        || records::HISTORY_INDEX.to_owned(),
+        records::events_of_person,
+    );
+    let range = Range {
+        descending: true,
+        ..Range::default()
+    };
+    let page = store.range(&index, &range, None, limit).await?;
+    let keys: Vec<_> = page.items.into_iter().map(|entry| entry.key).collect();
+    store.get_all_json(&keys).await.map_err(Into::into)
+}

@@ -1,0 +1,193 @@
+//! Plans a batch: which approved drafts may go now, and why the others may not.
+//!
+//! Reads approved drafts from their index, best score first, and stops when the batch is full: the
+//! drafts it offers and refuses, no others.
+
+use std::collections::{HashMap, HashSet};
+
+use caio_core::batch::{BatchItem, BatchLimits, BatchStatus, NewBatch, content_sha256};
+use caio_core::draft::{Draft, DraftStatus};
+use caio_core::eligibility::Eligibility;
+use caio_core::preview_hash::{PreviewScope, preview_hash};
+use caio_core::terms::{Medium, Motion, Provider, Tier};
+use caio_core::{Batch, Clock, EmailKey, IdSource};
+use caio_state::{RangeEntry, StateStore};
+use jiff::SignedDuration;
+use serde::Serialize;
+
+use crate::error::Result;
+use crate::facts::{Touch, facts};
+use crate::operator::preview;
+use crate::{batches, review};
+
+/// Drafts read at a time.
+const PAGE: usize = 50;
+
+/// Pool of sending accounts, until there are several.
+const POOL: &str = "default";
+
+/// What the batch may hold.
+#[derive(Debug, Clone)]
+pub struct PlanRequest {
+    /// Programme.
+    pub motion: Motion,
+    /// The only tier allowed; `None` allows all.
+    pub tier: Option<Tier>,
+    /// Most e-mails.
+    pub room: u32,
+    /// Limits in force, shown to the approver.
+    pub limits: BatchLimits,
+    /// How long the approval can be used: 1 to 168 hours.
+    pub expires_in: SignedDuration,
+}
+
+/// The answer.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Drafts that may go, best score first.
+    pub offered: Vec<Draft>,
+    /// Drafts that may not, with every reason.
+    pub refused: Vec<RefusedDraft>,
+    /// Approved drafts are left because the batch is full.
+    pub more: bool,
+}
+
+/// An approved draft that may not go now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RefusedDraft {
+    /// The draft.
+    pub draft: String,
+    /// To whom.
+    pub recipient: EmailKey,
+    /// Why.
+    pub reasons: Vec<String>,
+}
+
+/// What may go now.
+pub async fn plan(store: &dyn StateStore, request: &PlanRequest) -> Result<Plan> {
+    let mut plan = Plan {
+        offered: Vec::new(),
+        refused: Vec::new(),
+        more: false,
+    };
+    let room = usize::try_from(request.room).unwrap_or(usize::MAX);
+    let taken = in_open_batches(store).await?;
+    let mut people: HashSet<(EmailKey, Medium)> = HashSet::new();
+    let mut after: Option<RangeEntry> = None;
+    while plan.offered.len() < room {
+        let size = PAGE.min(room - plan.offered.len());
+        let page = review::page(store, DraftStatus::Approved, after.as_ref(), size).await?;
+        let touches: Vec<Touch<'_>> = page.items.iter().map(touch).collect();
+        let facts = facts(store, &touches).await?;
+        for (draft, facts) in page.items.iter().zip(&facts) {
+            if request.motion != Motion::All && draft.motion != request.motion {
+                continue;
+            }
+            let mut reasons = match preview(draft, facts, request.tier) {
+                Eligibility::Ok => Vec::new(),
+                Eligibility::Ineligible(reasons) => {
+                    reasons.iter().map(ToString::to_string).collect()
+                }
+            };
+            if let Some(batch) = taken.get(&draft.id) {
+                reasons.push(format!("it is in batch {batch} already"));
+            }
+            if reasons.is_empty() && !people.insert((draft.recipient.clone(), draft.medium)) {
+                reasons.push("the same person is in the batch already".to_owned());
+            }
+            if reasons.is_empty() {
+                plan.offered.push(draft.clone());
+            } else {
+                let (draft, recipient) = (draft.id.clone(), draft.recipient.clone());
+                plan.refused.push(RefusedDraft {
+                    draft,
+                    recipient,
+                    reasons,
+                });
+            }
+        }
+        plan.more = page.next.is_some();
+        match page.next {
+            Some(next) => after = Some(next),
+            None => break,
+        }
+    }
+    Ok(plan)
+}
+
+/// A pending batch of what `plan` offers; it is not stored yet.
+///
+/// # Errors
+/// What [`Batch::create`] refuses, such as an empty plan.
+pub fn batch(
+    plan: &Plan,
+    request: &PlanRequest,
+    clock: &dyn Clock,
+    ids: &dyn IdSource,
+) -> Result<Batch> {
+    let items: Vec<BatchItem> = plan.offered.iter().map(item).collect();
+    let drafts: Vec<&str> = items.iter().map(|item| item.draft.as_str()).collect();
+    let scope = PreviewScope {
+        motion: Some(request.motion.as_str()),
+        shadow_email_ids: &drafts,
+        linkedin_shadow_ids: &[],
+        revival_emails: &[],
+        cadence_actions: &[],
+    };
+    let created = clock.now();
+    let random = ids.random();
+    Ok(Batch::create(NewBatch {
+        id: format!("batch_{}", caio_core::identity::hex(&random[..6])),
+        motion: request.motion,
+        created,
+        expires: created + request.expires_in,
+        nonce: ids.random(),
+        limits: request.limits,
+        preview_hash: preview_hash(&scope).to_string(),
+        items,
+    })?)
+}
+
+fn item(draft: &Draft) -> BatchItem {
+    BatchItem {
+        draft: draft.id.clone(),
+        recipient: draft.recipient.clone(),
+        medium: draft.medium,
+        provider: match draft.medium {
+            Medium::Email => Provider::Instantly,
+            Medium::LinkedIn => Provider::HeyReach,
+        },
+        pool: POOL.to_owned(),
+        tier: draft.tier,
+        step: draft.step,
+        content: content_sha256(&draft.subject, &draft.body),
+    }
+}
+
+fn touch(draft: &Draft) -> Touch<'_> {
+    Touch {
+        person: &draft.recipient,
+        medium: draft.medium,
+        step: draft.step,
+    }
+}
+
+/// Drafts of batches that wait, are approved or run, with the batch they are in.
+async fn in_open_batches(store: &dyn StateStore) -> Result<HashMap<String, String>> {
+    let mut taken = HashMap::new();
+    for status in [
+        BatchStatus::Pending,
+        BatchStatus::Approved,
+        BatchStatus::Executing,
+    ] {
+        for batch in batches::list(store, status).await? {
+            taken.extend(
+                batch
+                    .items
+                    .into_iter()
+                    .map(|item| (item.draft, batch.id.clone())),
+            );
+        }
+    }
+    Ok(taken)
+}

@@ -1,0 +1,164 @@
+//! The names under which our own records stand in the store, and the order of its indexes.
+//!
+//! All of them live under `caio:`; the Python system never writes there. People are named by a
+//! hash of their address, so that a key never shows one.
+
+use caio_core::batch::BatchStatus;
+use caio_core::draft::{Draft, DraftStatus};
+use caio_core::identity::{EmailKey, cadence_email_hash};
+use caio_core::terms::{Medium, Step};
+use caio_state::{Key, Write};
+
+/// Index of the newest events.
+pub const HISTORY_INDEX: &str = "caio:idx:history";
+/// Index of all suppressions by time.
+pub const SUPPRESSION_INDEX: &str = "caio:idx:suppression";
+/// Index of ledger entries by time of intent.
+pub const LEDGER_INDEX: &str = "caio:idx:ledger";
+
+/// Hash that stands for a person in keys: 24 hex digits.
+pub fn person(key: &EmailKey) -> String {
+    cadence_email_hash(key.as_str())
+}
+
+/// A lead's record.
+pub fn lead(key: &EmailKey) -> Key {
+    Key::new(&["caio", "lead", &person(key)])
+}
+
+/// A draft.
+pub fn draft(id: &str) -> Key {
+    Key::new(&["caio", "draft", id])
+}
+
+/// Index of the drafts in one status.
+pub fn draft_index(status: DraftStatus) -> String {
+    format!("caio:idx:draft:{status}")
+}
+
+/// Place of a draft in its index: best score first, then oldest first.
+pub fn draft_order(draft: &Draft) -> String {
+    format!(
+        "{:03}|{}|{}",
+        100 - draft.score.min(100),
+        draft.created_at,
+        draft.id
+    )
+}
+
+/// Writes that store `draft` and move it from the index of `before` to that of its status.
+pub fn put_draft(draft: &Draft, before: Option<DraftStatus>) -> serde_json::Result<Vec<Write>> {
+    let key = self::draft(&draft.id);
+    let mut writes = Vec::with_capacity(3);
+    if let Some(before) = before
+        && before != draft.status
+    {
+        writes.push(Write::Unindex {
+            index: draft_index(before),
+            key: key.clone(),
+        });
+    }
+    writes.push(Write::Index {
+        index: draft_index(draft.status),
+        order: draft_order(draft),
+        key: key.clone(),
+    });
+    writes.push(Write::Put {
+        key,
+        value: serde_json::to_vec(draft)?,
+        expires_in: None,
+    });
+    Ok(writes)
+}
+
+/// A batch.
+pub fn batch(id: &str) -> Key {
+    Key::new(&["caio", "batch", id])
+}
+
+/// Index of the batches in one status, by time of creation.
+pub fn batch_index(status: BatchStatus) -> String {
+    format!("caio:idx:batch:{status}")
+}
+
+/// The claim that makes a batch single-use; never deleted.
+pub fn claim(batch: &str) -> Key {
+    Key::new(&["caio", "claim", batch])
+}
+
+/// The lease of the executor that runs a batch.
+pub fn executor_lease(batch: &str) -> Key {
+    Key::new(&["caio", "lease", "batch", batch])
+}
+
+/// A touch: once per person, medium and step, whatever batch or provider asks.
+pub fn touch(key: &EmailKey, medium: Medium, step: Step) -> Key {
+    Key::new(&[
+        "caio",
+        "touch",
+        &person(key),
+        medium.as_str(),
+        &format!("s{step}"),
+    ])
+}
+
+/// A ledger entry.
+pub fn ledger(delivery: &str) -> Key {
+    Key::new(&["caio", "ledger", delivery])
+}
+
+/// Index of the ledger entries of one batch.
+pub fn ledger_of_batch(batch: &str) -> String {
+    format!("caio:idx:ledger:batch:{batch}")
+}
+
+/// Index of the ledger entries of one person.
+pub fn ledger_of_person(key: &EmailKey) -> String {
+    format!("caio:idx:ledger:person:{}", person(key))
+}
+
+/// Counter of a limit window.
+pub fn limit(window: &str) -> Key {
+    Key::new(&["caio", "limit", window])
+}
+
+/// A suppression of one address.
+pub fn suppressed_address(key: &EmailKey) -> Key {
+    Key::new(&["caio", "suppress", "address", &person(key)])
+}
+
+/// A suppression of a domain and everything below it.
+pub fn suppressed_domain(domain: &str) -> Key {
+    Key::new(&["caio", "suppress", "domain", domain])
+}
+
+/// Every suppression that would cover a person: the address, its domain and each domain above.
+pub fn suppressions_of(key: &EmailKey) -> Vec<Key> {
+    let mut keys = vec![suppressed_address(key)];
+    let mut domain = key.domain();
+    while domain.contains('.') {
+        keys.push(suppressed_domain(domain));
+        domain = domain.split_once('.').map_or("", |(_, above)| above);
+    }
+    keys
+}
+
+/// A lead's status, as signals (replies, bounces, opt-outs) made it.
+pub fn lead_status(key: &EmailKey) -> Key {
+    Key::new(&["caio", "status", &person(key)])
+}
+
+/// The ICP model that a person adopted for live sending.
+pub fn adopted_model() -> Key {
+    Key::new(&["caio", "icp", "adopted"])
+}
+
+/// An event of the history.
+pub fn event(id: &str) -> Key {
+    Key::new(&["caio", "event", id])
+}
+
+/// Index of the events about one person.
+pub fn events_of_person(key: &EmailKey) -> String {
+    format!("caio:idx:history:person:{}", person(key))
+}

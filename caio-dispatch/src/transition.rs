@@ -1,0 +1,74 @@
+//! Read, decide purely, commit with guards: how every single record changes.
+
+use caio_core::IdSource;
+use caio_state::{
+    CommitOutcome, Guard, Key, StateStore, StateStoreExt, Txn, TxnId, Version, Write,
+};
+use serde::de::DeserializeOwned;
+
+use crate::error::{DispatchError, Result};
+
+/// How often a decision is made anew after somebody else changed the record in between.
+const ATTEMPTS: usize = 5;
+
+/// Reads the record at `key`, lets `decide` say what to write, and commits that only if the record
+/// is still the one that was read; otherwise reads and decides again, a few times.
+///
+/// # Errors
+/// [`DispatchError::NotFound`] without a record, [`DispatchError::Conflict`] when it keeps
+/// changing, and whatever `decide` refuses.
+pub(crate) async fn transition<T, R>(
+    store: &dyn StateStore,
+    ids: &dyn IdSource,
+    what: &'static str,
+    id: &str,
+    key: &Key,
+    mut decide: impl FnMut(T) -> Result<(R, Vec<Write>)>,
+) -> Result<R>
+where
+    T: DeserializeOwned,
+{
+    for _ in 0..ATTEMPTS {
+        let Some((record, version)) = store.get_json::<T>(key).await? else {
+            return Err(DispatchError::NotFound {
+                what,
+                id: id.to_owned(),
+            });
+        };
+        let (answer, writes) = decide(record)?;
+        let guards = vec![Guard::Unchanged(key.clone(), version)];
+        if commit(store, ids, guards, writes).await? == CommitOutcome::Committed {
+            return Ok(answer);
+        }
+    }
+    Err(DispatchError::Conflict {
+        what,
+        id: id.to_owned(),
+    })
+}
+
+/// Commits under a fresh id; a lost answer is asked for again under the same id.
+pub(crate) async fn commit(
+    store: &dyn StateStore,
+    ids: &dyn IdSource,
+    guards: Vec<Guard>,
+    writes: Vec<Write>,
+) -> Result<CommitOutcome> {
+    let txn = Txn {
+        id: TxnId(ids.id()),
+        guards,
+        writes,
+    };
+    match store.commit(&txn).await {
+        Err(caio_state::StoreError::Ambiguous { .. }) => Ok(store.commit(&txn).await?),
+        answer => Ok(answer?),
+    }
+}
+
+/// Guard that holds while the record is what was read: absent, or at this version.
+pub(crate) fn unchanged(key: &Key, version: Option<&Version>) -> Guard {
+    match version {
+        None => Guard::Absent(key.clone()),
+        Some(version) => Guard::Unchanged(key.clone(), version.clone()),
+    }
+}
