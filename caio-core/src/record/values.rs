@@ -1,0 +1,186 @@
+//! What a value means; one that means nothing is left out, with a remark.
+
+use serde_json::Value;
+
+use super::Column;
+
+/// What was odd, in words that can be counted: the same oddity gives the same words.
+#[derive(Debug, Default)]
+pub(super) struct Remarks(pub(super) Vec<String>);
+
+impl Remarks {
+    fn note(&mut self, column: Column, what: &str) {
+        self.0.push(format!("{column}: {what}"));
+    }
+
+    /// A text on one line, without characters that change how other text is read.
+    pub(super) fn text(&mut self, column: Column, value: &Value) -> String {
+        let text = match value {
+            Value::Null => return String::new(),
+            Value::String(text) => text.clone(),
+            Value::Number(number) => number.to_string(),
+            Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
+                self.note(column, "left out, it is not a text");
+                return String::new();
+            }
+        };
+        let kept: String = text
+            .chars()
+            .map(|c| {
+                if matches!(c, '\n' | '\r' | '\t') {
+                    ' '
+                } else {
+                    c
+                }
+            })
+            .filter(|c| !c.is_control() && !is_invisible(*c))
+            .collect();
+        if kept.chars().count() != text.chars().count() {
+            self.note(column, "control or direction characters removed");
+        }
+        kept.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    /// A whole number from 0 on: `1,200+` is 1200, a range such as `51-200` its lower end.
+    pub(super) fn count(&mut self, column: Column, value: &Value) -> Option<u32> {
+        let number = match value {
+            Value::Null => return None,
+            Value::Number(number) => number.as_f64(),
+            Value::String(text) if text.trim().is_empty() => return None,
+            Value::String(text) => self.count_in_text(column, text),
+            _ => None,
+        };
+        match number {
+            Some(number) if (0.0..=f64::from(u32::MAX)).contains(&number) => Some(whole(number)),
+            Some(number) if number < 0.0 => {
+                self.note(column, "left out, it is negative");
+                None
+            }
+            _ => {
+                self.note(column, "left out, it is not a number");
+                None
+            }
+        }
+    }
+
+    fn count_in_text(&mut self, column: Column, text: &str) -> Option<f64> {
+        let text: String = text
+            .trim()
+            .trim_end_matches('+')
+            .chars()
+            .filter(|c| *c != ',')
+            .collect();
+        if let Ok(number) = text.trim().parse::<f64>() {
+            return number.is_finite().then_some(number);
+        }
+        let text = text.replace(['–', '—'], "-").replace(" to ", "-");
+        let (low, high) = text.split_once('-')?;
+        let (low, high) = (
+            low.trim().parse::<u32>().ok()?,
+            high.trim().parse::<u32>().ok()?,
+        );
+        if low > high {
+            return None;
+        }
+        self.note(column, "a range, its lower end is used");
+        Some(f64::from(low))
+    }
+
+    /// An amount of money: `$2.5M`, `1,200,000`, `300k`.
+    pub(super) fn amount(&mut self, column: Column, value: &Value) -> Option<f64> {
+        let amount = match value {
+            Value::Null => return None,
+            Value::Number(number) => number.as_f64(),
+            Value::String(text) if text.trim().is_empty() => return None,
+            Value::String(text) => amount_in_text(text),
+            _ => None,
+        };
+        if amount.is_none_or(|amount| !amount.is_finite() || amount < 0.0) {
+            self.note(column, "left out, it is not an amount");
+            return None;
+        }
+        amount
+    }
+
+    /// Yes or no, in the words that forms use.
+    pub(super) fn truth(&mut self, column: Column, value: &Value) -> bool {
+        let known = match value {
+            Value::Null => Some(false),
+            Value::Bool(truth) => Some(*truth),
+            Value::Number(number) => number.as_f64().map(|number| number > 0.0),
+            Value::String(text) => match text.trim().to_lowercase().as_str() {
+                "true" | "yes" | "y" | "1" | "x" | "on" => Some(true),
+                "" | "false" | "no" | "n" | "0" | "off" | "-" => Some(false),
+                _ => None,
+            },
+            _ => None,
+        };
+        if known.is_none() {
+            self.note(column, "read as no, it is neither yes nor no");
+        }
+        known.unwrap_or(false)
+    }
+
+    /// A list, from an array or a text with commas, semicolons or bars.
+    pub(super) fn list(&mut self, column: Column, value: &Value) -> Vec<String> {
+        match value {
+            Value::Array(items) => {
+                let texts = items.iter().map(|item| self.text(column, item));
+                texts.filter(|text| !text.is_empty()).collect()
+            }
+            Value::String(text) => text
+                .split([',', ';', '|', '\n'])
+                .map(|item| item.split_whitespace().collect::<Vec<_>>().join(" "))
+                .filter(|item| !item.is_empty())
+                .collect(),
+            Value::Null => Vec::new(),
+            _ => {
+                self.note(column, "left out, it is not a list");
+                Vec::new()
+            }
+        }
+    }
+}
+
+/// The domain in a web address or domain, lower-case, without `www.`.
+pub(super) fn domain(text: &str) -> String {
+    let text = text.trim().to_lowercase();
+    let text = text
+        .split_once("://")
+        .map_or(text.as_str(), |(_, rest)| rest);
+    let host = text.split(['/', '?', '#', ':']).next().unwrap_or("");
+    host.strip_prefix("www.")
+        .unwrap_or(host)
+        .trim_end_matches('.')
+        .to_owned()
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the caller checked that it is within 0 and u32::MAX; the fraction is dropped"
+)]
+fn whole(number: f64) -> u32 {
+    number as u32
+}
+
+fn amount_in_text(text: &str) -> Option<f64> {
+    let text: String = text
+        .to_lowercase()
+        .chars()
+        .filter(|c| !matches!(c, '$' | '€' | ',' | ' ' | '+'))
+        .collect();
+    let text = text.trim_start_matches("usd").trim_end_matches("usd");
+    let (digits, factor) = match text.chars().last() {
+        Some('k') => (text.strip_suffix('k'), 1e3),
+        Some('m') => (text.strip_suffix('m'), 1e6),
+        Some('b') => (text.strip_suffix('b'), 1e9),
+        _ => (Some(text), 1.0),
+    };
+    digits?.parse::<f64>().ok().map(|number| number * factor)
+}
+
+/// Zero-width and direction characters, which make one text look like another.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
