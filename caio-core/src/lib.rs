@@ -25,6 +25,7 @@ pub mod rejection;
 pub mod requests;
 pub mod route;
 pub mod safety;
+pub mod suppression;
 pub mod terms;
 pub mod time;
 pub mod warmup;

@@ -2,8 +2,12 @@
 
 use std::fmt::Debug;
 
-use caio_core::Lead;
+use caio_core::config::settings::Sender;
+use caio_core::copy::{CopyError, TemplateSet};
+use caio_core::identity::hex;
 use caio_core::terms::Tier;
+use caio_core::{Lead, route};
+use sha2::{Digest, Sha256};
 
 /// What to write about.
 #[derive(Debug, Clone, Copy)]
@@ -47,4 +51,59 @@ pub trait Copywriter: Debug + Send + Sync {
 
     /// Writes the first touch, or says which fact it lacks.
     fn write(&self, brief: &Brief<'_>) -> Result<Written, Unwritten>;
+}
+
+/// Writes from templates: the campaign of the lead names the template.
+#[derive(Debug)]
+pub struct TemplateCopywriter {
+    templates: TemplateSet,
+    sender: Sender,
+    digest: String,
+}
+
+impl TemplateCopywriter {
+    /// Writes with `templates` in the name of `sender`.
+    pub fn new(templates: TemplateSet, sender: Sender) -> Self {
+        let digest = hex(&Sha256::digest(format!(
+            "{}|{sender:?}",
+            templates.digest()
+        )));
+        Self {
+            templates,
+            sender,
+            digest,
+        }
+    }
+}
+
+impl Copywriter for TemplateCopywriter {
+    fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    fn write(&self, brief: &Brief<'_>) -> Result<Written, Unwritten> {
+        let campaign = route::campaign(brief.lead, brief.tier);
+        match self
+            .templates
+            .first_touch(campaign, brief.lead, &self.sender)
+        {
+            Ok(rendered) => Ok(Written {
+                campaign: campaign.to_owned(),
+                subject: rendered.subject,
+                body: rendered.body,
+                placeholder_sender: rendered.placeholder_sender,
+                flags: Vec::new(),
+            }),
+            Err(CopyError::Missing { campaign, variable }) => Err(Unwritten {
+                reason: format!("there is no {variable}, which the e-mail of {campaign} needs"),
+                expected: format!("a {variable}; nothing is invented"),
+                field: variable,
+            }),
+            Err(error) => Err(Unwritten {
+                field: "copy".to_owned(),
+                reason: error.to_string(),
+                expected: "a text that can be sent; mend the template".to_owned(),
+            }),
+        }
+    }
 }

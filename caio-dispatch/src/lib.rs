@@ -5,6 +5,8 @@
 
 pub mod batches;
 pub mod channel;
+pub mod copywriter;
+pub mod enrich;
 mod error;
 pub mod facts;
 pub mod history;
@@ -14,8 +16,10 @@ pub mod operator;
 pub mod pipeline;
 pub mod plan;
 pub mod records;
+pub mod refused;
 pub mod review;
 pub mod source;
+pub mod suppress;
 mod transition;
 
 pub use error::{DispatchError, Result};

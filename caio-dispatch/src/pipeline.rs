@@ -12,4 +12,4 @@ mod run;
 pub use candidate::Candidate;
 pub use decide::{Decision, Known, Rules, decide};
 pub use report::{Difference, Fate, Report, Stage, StageReport};
-pub use run::{Options, Pipeline};
+pub use run::{Options, Pipeline, stamp};

@@ -42,7 +42,11 @@ impl RefusedFile {
     pub fn new(path: &Path) -> Self {
         let mut partial = path.as_os_str().to_owned();
         partial.push(".partial");
-        Self { path: path.to_owned(), partial: partial.into(), writer: None }
+        Self {
+            path: path.to_owned(),
+            partial: partial.into(),
+            writer: None,
+        }
     }
 }
 
@@ -61,8 +65,12 @@ impl RefusedSink for RefusedFile {
     }
 
     fn finish(&mut self) -> io::Result<Option<PathBuf>> {
-        let Some(writer) = self.writer.take() else { return Ok(None) };
-        let mut buffered = writer.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
+        let Some(writer) = self.writer.take() else {
+            return Ok(None);
+        };
+        let mut buffered = writer
+            .into_inner()
+            .map_err(|error| io::Error::other(error.to_string()))?;
         buffered.flush()?;
         buffered.get_ref().sync_all()?;
         fs::rename(&self.partial, &self.path)?;
@@ -126,6 +134,10 @@ mod tests {
         let mut full = csv::WriterBuilder::new()
             .buffer_capacity(1)
             .from_writer(File::options().write(true).open("/dev/full").unwrap());
-        assert!(write(&mut full, &fault("x")).and_then(|()| full.flush()).is_err());
+        assert!(
+            write(&mut full, &fault("x"))
+                .and_then(|()| full.flush())
+                .is_err()
+        );
     }
 }

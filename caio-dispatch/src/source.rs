@@ -492,7 +492,7 @@ fn frame(format: Format, sample: &[u8], text: Box<dyn BufRead + Send>) -> io::Re
         Format::JsonLeads => {
             let begin = detect::leads_member(sample).unwrap_or(0);
             let before = &sample[..begin];
-            let line = 1 + before.iter().filter(|byte| **byte == b'\n').count() as u64;
+            let line = before.split(|byte| *byte == b'\n').count() as u64;
             let mut text = text;
             io::copy(&mut text.by_ref().take(begin as u64), &mut io::sink())?;
             Framing::Elements(Elements::of_member(text, line, begin as u64), Vec::new())

@@ -116,9 +116,9 @@ pub fn decide(candidate: &Candidate, known: &Known, rules: &Rules<'_>) -> Decisi
             };
         }
     };
-    let mut stored = record(candidate, rules, scored, "queued", "");
+    let mut taken = record(candidate, rules, scored, "queued", "");
     let id = draft_id(&candidate.lead.key, Medium::Email, Step::FIRST);
-    stored.draft = Some(id.clone());
+    taken.draft = Some(id.clone());
     let lead = &candidate.lead;
     let campaign = written.campaign.clone();
     let draft = Draft {
@@ -159,7 +159,7 @@ pub fn decide(candidate: &Candidate, known: &Known, rules: &Rules<'_>) -> Decisi
         reason: String::new(),
         campaign,
         tier: Some(Some(tier)),
-        record: Some(stored),
+        record: Some(taken),
         draft,
         changes: changes.unwrap_or_default(),
         unwritten: None,

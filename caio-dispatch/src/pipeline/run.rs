@@ -9,9 +9,7 @@ use caio_core::record::FieldMap;
 use caio_core::terms::{Medium, Step};
 use caio_core::time::rfc3339;
 use caio_core::{Clock, EmailKey, IdSource};
-use caio_state::{
-    CommitOutcome, Guard, Key, StateStore, StateStoreExt, Txn, TxnId, Version, Write,
-};
+use caio_state::{CommitOutcome, Guard, Key, StateStore, Txn, TxnId, Version, Write};
 
 use super::candidate::{Candidate, read_chunk};
 use super::decide::{Decision, Known, Rules, decide};

@@ -179,9 +179,8 @@ impl Quotes {
             return Self::FieldStart;
         }
         bytes.iter().fold(self, |state, byte| match (state, *byte) {
-            (Self::FieldStart | Self::Closing, b'"') => Self::Inside,
             (Self::Inside, b'"') => Self::Closing,
-            (Self::Inside, _) => Self::Inside,
+            (Self::FieldStart | Self::Closing, b'"') | (Self::Inside, _) => Self::Inside,
             (_, byte) if byte == delimiter || byte == b'\n' => Self::FieldStart,
             // The ending of a CRLF line; a CR inside of a plain field changes nothing either.
             (state, b'\r') => state,

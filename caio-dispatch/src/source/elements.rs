@@ -39,18 +39,6 @@ pub(super) enum ElementError {
     Io(#[from] io::Error),
 }
 
-impl ElementError {
-    /// A stable dotted name for programs.
-    pub(super) fn code(&self) -> &'static str {
-        match self {
-            Self::TooLarge { .. } => "source.element_too_large",
-            Self::TooDeep { .. } => "source.element_too_deep",
-            Self::Broken { .. } => "source.json_broken",
-            Self::Io(_) => "source.read_failed",
-        }
-    }
-}
-
 /// Splits one JSON array into the bytes of its elements. An element's own syntax is not judged
 /// here: brackets are counted, strings are respected, and its parser has the last word.
 #[derive(Debug)]
@@ -249,7 +237,12 @@ mod tests {
                 Ok(Some((line, raw))) => {
                     found.push(Ok((line, String::from_utf8_lossy(raw).into_owned())));
                 }
-                Err(error) => found.push(Err(error.code())),
+                Err(error) => found.push(Err(match error {
+                    ElementError::TooLarge { .. } => "source.element_too_large",
+                    ElementError::TooDeep { .. } => "source.element_too_deep",
+                    ElementError::Broken { .. } => "source.json_broken",
+                    ElementError::Io(_) => "source.read_failed",
+                })),
             }
         }
     }

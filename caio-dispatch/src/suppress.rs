@@ -1,0 +1,88 @@
+//! The suppression set in the store: who must not be written to.
+
+use caio_core::suppression::{Scope, Suppression};
+use caio_core::time::rfc3339;
+use caio_core::{Clock, IdSource};
+use caio_state::{CommitOutcome, Guard, Key, Range, StateStore, StateStoreExt, Write};
+
+use crate::error::Result;
+use crate::history::Event;
+use crate::records;
+use crate::transition::commit;
+
+/// Adds to the suppression set, for one person who decides.
+#[derive(Debug, Clone, Copy)]
+pub struct Suppress<'a> {
+    /// Where the set is kept.
+    pub store: &'a dyn StateStore,
+    /// Time of the entry.
+    pub clock: &'a dyn Clock,
+    /// Ids of events and transactions.
+    pub ids: &'a dyn IdSource,
+    /// Who enters it.
+    pub by: &'a str,
+}
+
+impl Suppress<'_> {
+    /// Adds an entry; `false` when the set covers exactly this already. `at` is the time that the
+    /// list gives, else now.
+    pub async fn add(
+        &self,
+        scope: &Scope,
+        reason: &str,
+        source: &str,
+        at: Option<&str>,
+    ) -> Result<bool> {
+        let now = self.clock.now();
+        let entry = Suppression {
+            scope: scope.clone(),
+            reason: reason.to_owned(),
+            source: source.to_owned(),
+            at: at.map_or_else(|| rfc3339(now), str::to_owned),
+            by: self.by.to_owned(),
+        };
+        let key = key(scope);
+        let mut writes = vec![
+            Write::Put {
+                key: key.clone(),
+                value: serde_json::to_vec(&entry)?,
+                expires_in: None,
+            },
+            Write::Index {
+                index: records::SUPPRESSION_INDEX.to_owned(),
+                order: format!("{}|{}", rfc3339(now), scope.value()),
+                key: key.clone(),
+            },
+        ];
+        let event = Event::new(
+            &self.ids.id(),
+            now,
+            self.by,
+            "suppression.added",
+            scope.value(),
+        );
+        let event = match scope {
+            Scope::Address(person) => event.about(person),
+            Scope::Domain(_) => event,
+        };
+        writes.extend(event.because(format!("{reason} ({source})")).writes()?);
+        let outcome = commit(self.store, self.ids, vec![Guard::Absent(key)], writes).await?;
+        Ok(outcome == CommitOutcome::Committed)
+    }
+}
+
+/// Every entry, newest first.
+pub async fn list(store: &dyn StateStore) -> Result<Vec<Suppression>> {
+    let range = Range {
+        descending: true,
+        ..Range::default()
+    };
+    Ok(store.index_json(records::SUPPRESSION_INDEX, &range).await?)
+}
+
+fn key(scope: &Scope) -> Key {
+    match scope {
+        Scope::Address(person) => records::suppressed_address(person),
+        Scope::Domain(domain) => records::suppressed_domain(domain),
+    }
+}
