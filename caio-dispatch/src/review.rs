@@ -109,3 +109,20 @@ pub async fn page(
         next: page.next,
     })
 }
+
+/// A page of the entries in one status, best score first, without reading the drafts.
+pub async fn ids(
+    store: &dyn StateStore,
+    status: DraftStatus,
+    after: Option<&RangeEntry>,
+    limit: usize,
+) -> Result<Page<RangeEntry, RangeEntry>> {
+    Ok(store
+        .range(
+            &records::draft_index(status),
+            &Range::default(),
+            after,
+            limit,
+        )
+        .await?)
+}

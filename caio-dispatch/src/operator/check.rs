@@ -80,11 +80,6 @@ pub async fn check_item(
         let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
         return Ok(Checked::Refused(reasons.join("; ")));
     }
-    if draft.placeholder_sender {
-        return Ok(Checked::Refused(
-            "it names no sender: configure one and write it anew".to_owned(),
-        ));
-    }
     let lead = store
         .get_json::<LeadRecord>(&records::lead(&item.recipient))
         .await?;

@@ -118,6 +118,11 @@ pub(super) async fn item(context: &mut Context<'_>, slot: usize) -> Result<Event
         Checked::Ready(ready) => ready,
         Checked::Refused(reason) => return Ok(Event::ItemRefused(reason)),
     };
+    if checked.draft.placeholder_sender {
+        return Ok(Event::ItemRefused(
+            "its text names no sender: configure one, write it anew".to_owned(),
+        ));
+    }
     let windows = windows(context, &item, &checked.draft);
     let entry = LedgerEntry {
         id: delivery,

@@ -1,0 +1,353 @@
+//! The words of the command line.
+
+use std::path::PathBuf;
+
+use caio_core::draft::DraftStatus;
+use caio_core::limits::RunLimit;
+use caio_core::terms::{Motion, Tier};
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+/// B2B outbound sales that never sends wrongly: leads in, approved and sealed messages out.
+#[derive(Debug, Parser)]
+#[command(name = "caio", version, propagate_version = true, after_help = EXITS)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXITS: &str = "Exit codes: 0 done, 1 failed, 2 usage, 3 done with refusals, 4 blocked by a safety layer.\n\
+Data goes to stdout, everything else to stderr.";
+
+#[derive(Debug, Default, Clone, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub(crate) struct Global {
+    /// Print one JSON document
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Where state is kept: sqlite:PATH or memory: [default: caio.db in the home folder]
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) store: Option<String>,
+    /// Settings [default: $`CAIO_HOME/caio.toml`]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Who decides, for the record
+    #[arg(long, global = true, env = "CAIO_USER", value_name = "NAME")]
+    pub(crate) by: Option<String>,
+    /// Say more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Say less: warnings and errors only
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Write a commented configuration
+    Init,
+    /// Settings, each with where it comes from
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Take a file of leads: score, write, queue for review
+    #[command(after_help = "Example: caio run leads.csv --map email=\"Work Email\" --dry-run")]
+    Run(RunArgs),
+    /// Drafts: look, edit, decide
+    #[command(subcommand)]
+    Drafts(DraftsCommand),
+    /// What is known about a person, and why
+    #[command(subcommand)]
+    Leads(LeadsCommand),
+    /// Who must not be written to
+    #[command(subcommand)]
+    Suppress(SuppressCommand),
+    /// Batches: what goes out together
+    #[command(subcommand)]
+    Batch(BatchCommand),
+    /// Send an approved batch; without --live show every request and write nothing
+    Dispatch(DispatchArgs),
+    /// Where everything stands
+    Status,
+    /// Who decided what, and when; the newest first
+    History {
+        /// Only what is about this person
+        email: Option<String>,
+        /// At most so many
+        #[arg(long, default_value_t = 20)]
+        limit: usize,
+    },
+    /// Stop all sending, in every process, until `resume`
+    Stop {
+        /// Why
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Allow sending again
+    Resume,
+    /// How leads are scored
+    #[command(subcommand)]
+    Icp(IcpCommand),
+    /// Print completions for a shell
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Every setting, with where it comes from
+    Show,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// CSV, JSON or NDJSON; `-` is standard input
+    pub(crate) file: PathBuf,
+    /// Decide and report; write nothing at all
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Take new facts of people who are known already; their undecided drafts are written anew
+    #[arg(long)]
+    pub(crate) update: bool,
+    /// Which column holds a field, such as email="Work Email"
+    #[arg(long, value_name = "FIELD=COLUMN", value_parser = pair)]
+    pub(crate) map: Vec<(String, String)>,
+    /// Scoring model: a built-in name or a TOML file
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: Option<String>,
+    /// Lowest tier that is queued
+    #[arg(long, value_name = "TIER", default_value = "tier_3")]
+    pub(crate) min_tier: Tier,
+    /// Stop after so many rows
+    #[arg(long, value_name = "ROWS")]
+    pub(crate) limit: Option<u64>,
+    /// Where refused rows go [default: FILE with .refused.csv]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) refused: Option<PathBuf>,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((field, column)) if !field.is_empty() && !column.is_empty() => {
+            Ok((field.trim().to_owned(), column.trim().to_owned()))
+        }
+        _ => Err("expected FIELD=COLUMN, such as email=\"Work Email\"".to_owned()),
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DraftsCommand {
+    /// Drafts of one status, best score first
+    List {
+        /// pending, approved, rejected, claimed or done
+        #[arg(long, default_value = "pending")]
+        status: DraftStatus,
+        /// Only this tier
+        #[arg(long)]
+        tier: Option<Tier>,
+        /// At most so many
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+    },
+    /// One draft: the exact text, why, and what was decided
+    Show {
+        /// Its id
+        id: String,
+    },
+    /// Change the text; an approval is void then
+    Edit {
+        /// Its id
+        id: String,
+        /// New subject
+        #[arg(long)]
+        subject: Option<String>,
+        /// New text
+        #[arg(long, conflicts_with = "body_file")]
+        body: Option<String>,
+        /// New text, from a file
+        #[arg(long, value_name = "FILE")]
+        body_file: Option<PathBuf>,
+    },
+    /// Say yes
+    Approve(Choice),
+    /// Say no; the reason is kept
+    Reject {
+        #[command(flatten)]
+        choice: Choice,
+        /// Why
+        #[arg(long)]
+        reason: String,
+    },
+    /// Take a decision back
+    Reopen {
+        /// Their ids
+        #[arg(required = true)]
+        ids: Vec<String>,
+        /// Why
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Every draft as NDJSON
+    Export {
+        /// pending, approved, rejected, claimed or done [default: all]
+        #[arg(long)]
+        status: Option<DraftStatus>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Choice {
+    /// Their ids
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    pub(crate) ids: Vec<String>,
+    /// All pending ones
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// With --all: only this tier
+    #[arg(long, requires = "all")]
+    pub(crate) tier: Option<Tier>,
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LeadsCommand {
+    /// Facts, score with reasons, what became of it and what happened
+    Show {
+        /// Address
+        email: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SuppressCommand {
+    /// Add an address, a domain or a company
+    Add {
+        /// name@example.com, or a domain
+        who: String,
+        /// The whole company: the registrable domain of the address or domain
+        #[arg(long)]
+        company: bool,
+        /// Why
+        #[arg(long, default_value = "unsubscribed")]
+        reason: String,
+    },
+    /// Take in a list: unsubscribes.jsonl, exclusion lists (JSON), or lines of addresses and domains
+    Import {
+        /// The list
+        file: PathBuf,
+        /// Why, where the list does not say
+        #[arg(long, default_value = "imported")]
+        reason: String,
+    },
+    /// Every entry, newest first
+    List,
+    /// Every entry as NDJSON
+    Export,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BatchCommand {
+    /// Plan a batch from approved drafts; prints the digest that approves it
+    Create {
+        /// outbound, cadence, revival or all
+        #[arg(long, default_value = "outbound")]
+        motion: Motion,
+        /// Only this tier; the ramp's tier holds as well
+        #[arg(long)]
+        tier: Option<Tier>,
+        /// At most so many; 0 takes none
+        #[arg(long, value_name = "N")]
+        limit: Option<RunLimit>,
+        /// Hours for which it can be executed [default: from the settings]
+        #[arg(long, value_name = "HOURS", value_parser = clap::value_parser!(u32).range(1..=168))]
+        expires: Option<u32>,
+    },
+    /// Batches that wait, are approved or ended
+    List,
+    /// One batch: every message, and its digest
+    Show {
+        /// Its id
+        id: String,
+    },
+    /// Approve and seal exactly what was shown
+    Approve {
+        /// Its id
+        id: String,
+        /// The digest that `create` or `show` printed
+        #[arg(long)]
+        digest: Option<String>,
+    },
+    /// Say no
+    Reject {
+        /// Its id
+        id: String,
+        /// Why
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Take an approval back
+    Revoke {
+        /// Its id
+        id: String,
+        /// Why
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DispatchArgs {
+    /// outbound, cadence, revival or all
+    #[arg(long, default_value = "outbound")]
+    pub(crate) motion: Motion,
+    /// This batch [default: the newest approved one of the motion]
+    #[arg(long, value_name = "ID")]
+    pub(crate) batch: Option<String>,
+    /// Only this tier
+    #[arg(long)]
+    pub(crate) tier: Option<Tier>,
+    /// At most so many; 0 sends nothing
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<RunLimit>,
+    /// Really send
+    #[arg(long)]
+    pub(crate) live: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum IcpCommand {
+    /// Models that can be named
+    List,
+    /// Why each lead of a file scores what it scores
+    Explain {
+        /// A file of leads
+        file: PathBuf,
+        /// Model
+        #[arg(long)]
+        model: Option<String>,
+        /// At most so many leads
+        #[arg(long, default_value_t = 20)]
+        limit: usize,
+    },
+    /// Who changes tier between two models, and why
+    Compare {
+        /// A file of leads
+        file: PathBuf,
+        /// One model
+        #[arg(long, default_value = "legacy-746")]
+        a: String,
+        /// The other
+        #[arg(long, default_value = "default")]
+        b: String,
+    },
+    /// Allow live sending with this model, as it is now
+    Adopt {
+        /// Model
+        name: String,
+    },
+}

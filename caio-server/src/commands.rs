@@ -1,0 +1,40 @@
+//! One module a command: it parses, calls one function of a lower crate, and renders the answer.
+
+mod batch;
+mod dispatch;
+mod drafts;
+mod icp;
+mod leads;
+mod run;
+mod setup;
+mod status;
+mod suppress;
+
+use clap::CommandFactory;
+
+use crate::args::{Cli, Command, ConfigCommand};
+use crate::exit::{Exit, Result};
+use crate::wiring::Context;
+
+/// Runs the command.
+pub(crate) async fn run(context: Context, command: Command) -> Result<Exit> {
+    match command {
+        Command::Batch(command) => batch::run(&context, command).await,
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "caio", &mut std::io::stdout());
+            Ok(Exit::Done)
+        }
+        Command::Config(ConfigCommand::Show) => Ok(setup::show(&context)),
+        Command::Dispatch(args) => dispatch::run(&context, args).await,
+        Command::Drafts(command) => drafts::run(&context, command).await,
+        Command::History { email, limit } => status::history(&context, email, limit).await,
+        Command::Icp(command) => icp::run(&context, command).await,
+        Command::Init => setup::init(&context),
+        Command::Leads(command) => leads::run(&context, command).await,
+        Command::Resume => status::resume(&context).await,
+        Command::Run(args) => run::run(&context, args).await,
+        Command::Status => status::status(&context).await,
+        Command::Stop { reason } => status::stop(&context, &reason).await,
+        Command::Suppress(command) => suppress::run(&context, command).await,
+    }
+}

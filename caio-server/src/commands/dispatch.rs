@@ -1,0 +1,273 @@
+//! `caio dispatch`: what an approved batch would send, and what every safety layer says to it.
+
+use std::collections::BTreeMap;
+
+use caio_core::batch::{Batch, BatchStatus};
+use caio_core::config::{Weight, contradictions};
+use caio_core::requests::{self, Campaign, Message, ProviderRequest, campaign_name};
+use caio_core::safety::{
+    ChannelState, Finding, Gate, Inputs, StopFlag, Switches, Verdict, stop_value, verdict,
+};
+use caio_core::terms::{Mode, Motion, Provider, Tier};
+use caio_dispatch::channel::Outgoing;
+use caio_dispatch::operator::{Checked, check_item};
+use caio_dispatch::policy::Policy;
+use caio_dispatch::{batches, icp, ledger};
+use caio_state::{Access, StateStore};
+use serde::Serialize;
+use serde_json::json;
+
+use super::batch::policy;
+use crate::args::DispatchArgs;
+use crate::exit::{Exit, Failure, Result};
+use crate::wiring::Context;
+
+/// An item that does not go, and why.
+#[derive(Debug, Serialize)]
+struct Left {
+    draft: String,
+    recipient: String,
+    reason: String,
+}
+
+/// What a run would do.
+#[derive(Debug, Default)]
+struct Preview {
+    requests: Vec<ProviderRequest>,
+    going: Vec<Outgoing>,
+    left: Vec<Left>,
+}
+
+pub(super) async fn run(context: &Context, args: DispatchArgs) -> Result<Exit> {
+    // A dry run and a run that will be refused write nothing; no channel exists yet.
+    let store = context.open(Access::ReadOnly)?;
+    let batch = match &args.batch {
+        Some(id) => Some(batches::one(&*store, id).await?),
+        None => batches::newest(&*store, BatchStatus::Approved, args.motion).await?,
+    };
+    let policy = policy(context, &*store).await?;
+    let mode = if args.live { Mode::Live } else { Mode::DryRun };
+    let motion = batch
+        .as_ref()
+        .filter(|_| args.batch.is_some())
+        .map_or(args.motion, |it| it.motion);
+    let inputs = inputs(context, &*store, batch.as_ref(), motion, &policy, mode).await?;
+    let verdict = verdict(&inputs);
+    let preview = match &batch {
+        Some(batch) => preview(context, &*store, batch, &args, &policy).await?,
+        None => Preview::default(),
+    };
+    render(context, batch.as_ref(), &verdict, &preview);
+    if args.live && !verdict.may_send() {
+        return Err(Failure::new(
+            "dispatch.blocked",
+            "nothing was sent: a safety layer forbids it",
+        )
+        .hint("each layer above says what would have to change")
+        .exit(Exit::Blocked));
+    }
+    Ok(if preview.left.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Refusals
+    })
+}
+
+/// Everything that the verdict is made from.
+async fn inputs(
+    context: &Context,
+    store: &dyn StateStore,
+    batch: Option<&Batch>,
+    motion: Motion,
+    policy: &Policy,
+    requested: Mode,
+) -> Result<Inputs> {
+    let keys = context.seal_keys(false)?;
+    let gate = match (batch, &keys) {
+        (None, _) => Gate::NoBatch,
+        (Some(_), None) => Gate::Refused("there is no key to verify the seal with".to_owned()),
+        (Some(batch), Some(keys)) => match batch.validate(motion, keys, context.clock.now()) {
+            Ok(()) => Gate::Sealed,
+            Err(refusal) => Gate::Refused(refusal.to_string()),
+        },
+    };
+    let stop_flag = match caio_state::stop::read(store).await {
+        Ok(None) => StopFlag::Clear,
+        Ok(Some(_)) => StopFlag::Set,
+        Err(_) => StopFlag::Unreadable,
+    };
+    let mut limits = Vec::new();
+    if policy.email_room == 0 {
+        let limit = policy.limits.email_per_day;
+        limits.push(format!("all {limit} e-mails of today are used"));
+    }
+    let mut switches = Switches::default();
+    let mut refusing = Vec::new();
+    if let Some(loaded) = context.production()? {
+        switches = loaded.production.switches(Provider::Instantly);
+        let found = contradictions(&loaded.production);
+        refusing.extend(
+            found
+                .iter()
+                .filter(|it| it.weight == Weight::RefusesLive)
+                .map(ToString::to_string),
+        );
+        refusing.extend(loaded.errors.iter().map(ToString::to_string));
+    }
+    let model = match batch.and_then(|batch| batch.items.first()) {
+        Some(item) => Some(caio_dispatch::review::one(store, &item.draft).await?.model),
+        None => None,
+    };
+    let adopted = icp::adopted(store).await?;
+    Ok(Inputs {
+        requested,
+        stop_env: stop_value(&context.environment),
+        stop_flag,
+        access: None,
+        cors: None,
+        gate,
+        seal_key: keys.is_some(),
+        limits,
+        switches,
+        contradictions: refusing,
+        sender_missing: context.settings().sender.missing(),
+        model_adopted: model.is_some_and(|model| adopted.is_some_and(|it| it.model == model)),
+        channel: ChannelState::Missing,
+    })
+}
+
+/// The requests for every item that may go, and why the others do not.
+async fn preview(
+    context: &Context,
+    store: &dyn StateStore,
+    batch: &Batch,
+    args: &DispatchArgs,
+    policy: &Policy,
+) -> Result<Preview> {
+    let mut preview = Preview::default();
+    let tier = args.tier.or(policy.ramp.tier);
+    let room = args
+        .limit
+        .map_or(policy.email_room, |limit| limit.cap(policy.email_room));
+    for item in &batch.items {
+        let delivery = ledger::delivery_id(&batch.id, item);
+        let reason = if tier.is_some_and(|tier| tier != item.tier) {
+            Some(format!("{} is not what may go now", item.tier))
+        } else if preview.going.len() >= usize::try_from(room).unwrap_or(usize::MAX) {
+            Some(format!("there is room for {room}"))
+        } else {
+            match check_item(store, item, &delivery).await? {
+                Checked::Ready(ready) => {
+                    preview.going.push(ready.outgoing);
+                    None
+                }
+                Checked::Refused(reason) => Some(reason),
+            }
+        };
+        if let Some(reason) = reason {
+            let (draft, recipient) = (item.draft.clone(), item.recipient.to_string());
+            preview.left.push(Left {
+                draft,
+                recipient,
+                reason,
+            });
+        }
+    }
+    let mut containers: BTreeMap<(Provider, Tier), Vec<&Outgoing>> = BTreeMap::new();
+    for outgoing in &preview.going {
+        containers
+            .entry((outgoing.item.provider, outgoing.item.tier))
+            .or_default()
+            .push(outgoing);
+    }
+    let production = context.production()?.map(|loaded| loaded.production);
+    let accounts = production.map(|it| it.sending_accounts).unwrap_or_default();
+    let day = caio_core::limits::business_day(context.clock.now(), &context.zone()?);
+    for ((provider, tier), items) in containers {
+        let name = campaign_name(tier, day, &batch.digest);
+        let campaign = Campaign {
+            name: &name,
+            accounts: &accounts,
+            time_zone: "America/Detroit",
+            daily_limit: policy.limits.email_per_day,
+        };
+        let messages: Vec<Message<'_>> = items.iter().map(|it| message(it)).collect();
+        preview
+            .requests
+            .extend(requests::build(provider, &campaign, &messages));
+    }
+    Ok(preview)
+}
+
+fn message(outgoing: &Outgoing) -> Message<'_> {
+    Message {
+        delivery: &outgoing.delivery,
+        to: &outgoing.to,
+        first_name: &outgoing.first_name,
+        last_name: &outgoing.last_name,
+        company: &outgoing.company,
+        linkedin_url: &outgoing.linkedin_url,
+        subject: &outgoing.subject,
+        body: &outgoing.body,
+    }
+}
+
+fn render(context: &Context, batch: Option<&Batch>, verdict: &Verdict, preview: &Preview) {
+    let printer = &context.printer;
+    let layers: Vec<_> = verdict
+        .findings
+        .iter()
+        .map(|(layer, finding)| {
+            let (code, reason) = match finding {
+                Finding::Allow => (None, None),
+                Finding::Block(block) => (Some(block.code), Some(block.reason.as_str())),
+            };
+            json!({
+                "layer": layer.number(), "name": layer.to_string(), "allows": code.is_none(),
+                "code": code, "reason": reason,
+            })
+        })
+        .collect();
+    if printer.is_json() {
+        printer.json(&json!({
+            "mode": verdict.requested, "may_send": verdict.may_send(),
+            "batch": batch.map(|batch| &batch.id), "layers": layers,
+            "requests": preview.requests, "left_out": preview.left, "written": false,
+        }));
+        return;
+    }
+    let rows = verdict.findings.iter().map(|(layer, finding)| {
+        vec![
+            layer.number().to_string(),
+            layer.to_string(),
+            finding.to_string(),
+        ]
+    });
+    printer.table(&["layer", "", "says"], rows);
+    match batch {
+        None => printer.line("no batch is approved: caio batch create, then caio batch approve"),
+        Some(batch) => printer.line(&format!(
+            "batch {}  {}  {} messages",
+            batch.id,
+            batch.status,
+            batch.items.len()
+        )),
+    }
+    for request in &preview.requests {
+        printer.line(&format!(
+            "\n{} {} {}",
+            request.provider, request.method, request.path
+        ));
+        let body = serde_json::to_string_pretty(&request.body);
+        printer.text(&body.unwrap_or_else(|error| error.to_string()));
+    }
+    for left in &preview.left {
+        printer.line(&format!(
+            "left out: {} to {}: {}",
+            left.draft, left.recipient, left.reason
+        ));
+    }
+    if verdict.requested == Mode::DryRun {
+        printer.note("dry run: nothing was sent, nothing was written");
+    }
+}

@@ -1,0 +1,214 @@
+//! `caio status`, `history`, `stop` and `resume`.
+
+use caio_core::batch::BatchStatus;
+use caio_core::draft::DraftStatus;
+use caio_core::icp::reachable_tiers;
+use caio_core::record::check_address;
+use caio_core::time::rfc3339;
+use caio_dispatch::history::{self, Event};
+use caio_dispatch::{batches, icp, review};
+use caio_state::stop::{self, Stop};
+use caio_state::{Access, StateStore};
+use serde_json::json;
+
+use super::batch::policy;
+use crate::exit::{Exit, Failure, Result};
+use crate::wiring::Context;
+
+pub(super) async fn status(context: &Context) -> Result<Exit> {
+    let store = context.open(Access::ReadOnly)?;
+    let policy = policy(context, &*store).await?;
+    let stopped = stop::read(&*store).await?;
+    let mut drafts = Vec::new();
+    for status in DraftStatus::ALL {
+        drafts.push((*status, count(&*store, *status).await?));
+    }
+    let mut open = Vec::new();
+    for status in BatchStatus::ALL {
+        open.push((*status, batches::list(&*store, *status).await?.len()));
+    }
+    let model = context.model(None)?;
+    let adopted = icp::adopted(&*store).await?;
+    let is_adopted = adopted
+        .as_ref()
+        .is_some_and(|it| it.model == model.reference());
+    let tier = policy.ramp.tier;
+    let reachable = tier.is_none_or(|tier| reachable_tiers(&model, false).contains(&tier));
+    let ramp = &policy.ramp;
+    let printer = &context.printer;
+    if printer.is_json() {
+        let drafts: serde_json::Map<_, _> = drafts
+            .iter()
+            .map(|(status, count)| (status.to_string(), json!(count)))
+            .collect();
+        let open: serde_json::Map<_, _> = open
+            .iter()
+            .map(|(status, count)| (status.to_string(), json!(count)))
+            .collect();
+        printer.json(&json!({
+            "stopped": stopped, "drafts": drafts, "batches": open,
+            "ramp": {
+                "enabled": ramp.enabled, "active": ramp.active, "day": ramp.day,
+                "remaining_days": ramp.remaining_days, "email_limit": ramp.email_limit,
+                "tier": ramp.tier, "problem": ramp.problem.as_ref().map(ToString::to_string),
+            },
+            "today": { "email_used": policy.email_used, "email_room": policy.email_room,
+                       "email_limit": policy.limits.email_per_day },
+            "model": { "name": model.name(), "digest": model.digest(), "adopted": is_adopted,
+                       "ramp_tier_reachable": reachable },
+            "sender_missing": context.settings().sender.missing(),
+        }));
+        return Ok(Exit::Done);
+    }
+    match stopped {
+        Some(Stop { by, at, reason }) => {
+            printer.line(&format!("STOPPED by {by} at {at}: {reason}"));
+        }
+        None => printer.line("sending is not stopped"),
+    }
+    let words = |pairs: &[(String, u64)]| {
+        let shown: Vec<String> = pairs
+            .iter()
+            .filter(|(_, n)| *n > 0)
+            .map(|(s, n)| format!("{n} {s}"))
+            .collect();
+        if shown.is_empty() {
+            "none".to_owned()
+        } else {
+            shown.join(", ")
+        }
+    };
+    let drafts: Vec<_> = drafts
+        .into_iter()
+        .map(|(status, n)| (status.to_string(), n))
+        .collect();
+    let open: Vec<_> = open
+        .into_iter()
+        .map(|(status, n)| (status.to_string(), n as u64))
+        .collect();
+    printer.line(&format!("drafts: {}", words(&drafts)));
+    printer.line(&format!("batches: {}", words(&open)));
+    let (used, limit) = (policy.email_used, policy.limits.email_per_day);
+    printer.line(&format!("today: {used} of {limit} e-mails used"));
+    match (ramp.active, tier) {
+        (true, Some(tier)) => printer.line(&format!(
+            "ramp: day {} of {}, {limit} a day, {tier} only; {} clean days to go",
+            ramp.day, ramp.days, ramp.remaining_days
+        )),
+        _ => printer.line("ramp: not active"),
+    }
+    if let Some(problem) = &ramp.problem {
+        printer.warn(&problem.to_string());
+    }
+    let word = if is_adopted {
+        "adopted"
+    } else {
+        "not adopted for live: caio icp adopt"
+    };
+    printer.line(&format!(
+        "model: {} ({:.12}), {word}",
+        model.name(),
+        model.digest()
+    ));
+    if !reachable {
+        printer.warn("without intent data no lead can reach the ramp's tier under this model");
+    }
+    let missing = context.settings().sender.missing();
+    if !missing.is_empty() {
+        printer.line(&format!("sender: not configured: {}", missing.join(", ")));
+    }
+    Ok(Exit::Done)
+}
+
+async fn count(store: &dyn StateStore, status: DraftStatus) -> Result<u64> {
+    let (mut total, mut after) = (0, None);
+    loop {
+        let page = review::ids(store, status, after.as_ref(), 5_000).await?;
+        total += page.items.len() as u64;
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return Ok(total),
+        }
+    }
+}
+
+pub(super) async fn history(
+    context: &Context,
+    email: Option<String>,
+    limit: usize,
+) -> Result<Exit> {
+    let person = email
+        .map(|email| check_address(&email))
+        .transpose()
+        .map_err(|refusal| Failure::new("lead.email", refusal.to_string()).exit(Exit::Usage))?;
+    if limit == 0 {
+        return Err(Failure::new("history.limit", "--limit 0 shows nothing").exit(Exit::Usage));
+    }
+    let store = context.open(Access::ReadOnly)?;
+    let events = history::newest(&*store, person.as_ref(), limit).await?;
+    if context.printer.is_json() {
+        context.printer.json(&json!({ "events": events }));
+        return Ok(Exit::Done);
+    }
+    let rows = events.into_iter().map(|event| {
+        let Event {
+            at,
+            by,
+            kind,
+            subject,
+            detail,
+            ..
+        } = event;
+        vec![at, by, kind, subject, detail]
+    });
+    context
+        .printer
+        .table(&["when", "who", "what", "about", "detail"], rows);
+    Ok(Exit::Done)
+}
+
+pub(super) async fn stop(context: &Context, reason: &str) -> Result<Exit> {
+    // Stopping never fails for want of a name.
+    let by = context.by().unwrap_or("unknown").to_owned();
+    let stop = Stop {
+        by,
+        at: rfc3339(context.clock.now()),
+        reason: reason.to_owned(),
+    };
+    let mut writes = vec![stop::set(&stop)];
+    writes.extend(
+        event(context, &stop.by, "stop.set")
+            .because(reason)
+            .writes()?,
+    );
+    let store = context.open(Access::ReadWrite)?;
+    stop::commit(&*store, &*context.ids, writes).await?;
+    answer(
+        context,
+        "stopped: nothing is sent until `caio resume`",
+        true,
+    );
+    Ok(Exit::Done)
+}
+
+pub(super) async fn resume(context: &Context) -> Result<Exit> {
+    let by = context.by()?;
+    let store = context.open(Access::ReadWrite)?;
+    let mut writes = vec![stop::clear()];
+    writes.extend(event(context, by, "stop.cleared").writes()?);
+    stop::commit(&*store, &*context.ids, writes).await?;
+    answer(context, "not stopped", false);
+    Ok(Exit::Done)
+}
+
+fn event(context: &Context, by: &str, kind: &str) -> Event {
+    Event::new(&context.ids.id(), context.clock.now(), by, kind, "sending")
+}
+
+fn answer(context: &Context, text: &str, stopped: bool) {
+    if context.printer.is_json() {
+        context.printer.json(&json!({ "stopped": stopped }));
+    } else {
+        context.printer.line(text);
+    }
+}

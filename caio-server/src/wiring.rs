@@ -1,0 +1,210 @@
+//! What the commands work with: environment, time, ids, settings, store, keys, who decides.
+
+mod keys;
+mod store;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use caio_core::batch::SealKeys;
+use caio_core::config::{Layer, Loaded, Production, Resolved, Settings};
+use caio_core::icp::Model;
+use caio_core::{Clock, IdSource};
+use caio_state::{Access, StateStore};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::args::Global;
+use crate::exit::{Exit, Failure, Result};
+use crate::printer::Printer;
+
+use store::StoreUrl;
+
+/// Everything a command needs.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) printer: Printer,
+    pub(crate) resolved: Resolved,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn IdSource>,
+    pub(crate) environment: BTreeMap<String, String>,
+    pub(crate) home: PathBuf,
+    by: Option<String>,
+    store: StoreUrl,
+    production_file: PathBuf,
+}
+
+/// The system's clock.
+#[derive(Debug)]
+struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the clock that everything else is given"
+    )]
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}
+
+/// Ids ordered by time, and the system's randomness.
+#[derive(Debug)]
+struct SystemIds;
+
+impl IdSource for SystemIds {
+    fn id(&self) -> String {
+        uuid::Uuid::now_v7().simple().to_string()
+    }
+
+    fn random(&self) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        if getrandom::fill(&mut bytes).is_err() {
+            // Two UUIDs draw on the same source and abort the process when it is gone.
+            bytes[..16].copy_from_slice(uuid::Uuid::new_v4().as_bytes());
+            bytes[16..].copy_from_slice(uuid::Uuid::new_v4().as_bytes());
+        }
+        bytes
+    }
+}
+
+/// The environment, read once; a variable that is not Unicode is left out.
+pub(crate) fn environment() -> BTreeMap<String, String> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
+
+/// Runs a command.
+pub(crate) fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            Failure::new(
+                "runtime.start",
+                format!("the runtime cannot start: {error}"),
+            )
+        })?;
+    runtime.block_on(work)
+}
+
+impl Context {
+    pub(crate) fn new(
+        global: &Global,
+        environment: BTreeMap<String, String>,
+        printer: Printer,
+    ) -> Result<Self> {
+        let variable = |name: &str| environment.get(name).filter(|value| !value.is_empty());
+        let home = PathBuf::from(variable("CAIO_HOME").map_or(".caio", String::as_str));
+        let resolved = resolve(global, &environment, &home)?;
+        for unknown in &resolved.unknown {
+            printer.warn(&unknown.to_string());
+        }
+        let store = StoreUrl::choose(global.store.as_deref(), &environment, &home)?;
+        let user = || variable("USER").or_else(|| variable("LOGNAME")).cloned();
+        let by = global.by.clone().or_else(user);
+        let (clock, ids) = (Arc::new(SystemClock), Arc::new(SystemIds));
+        Ok(Self {
+            printer,
+            resolved,
+            clock,
+            ids,
+            environment,
+            home,
+            by,
+            store,
+            production_file: PathBuf::from("config/production.json"),
+        })
+    }
+
+    pub(crate) const fn settings(&self) -> &Settings {
+        &self.resolved.settings
+    }
+
+    /// The store; what was chosen is said on stderr.
+    pub(crate) fn open(&self, access: Access) -> Result<Arc<dyn StateStore>> {
+        self.printer.note(&format!("store: {}", self.store));
+        self.store.open(access, Arc::clone(&self.clock))
+    }
+
+    /// Who decides.
+    pub(crate) fn by(&self) -> Result<&str> {
+        self.by.as_deref().ok_or_else(|| {
+            Failure::new("who.unknown", "nobody is named as the one who decides")
+                .hint("give --by NAME or set CAIO_USER")
+                .exit(Exit::Usage)
+        })
+    }
+
+    /// The keys of the approval seal; `None` when there are none and none may be made.
+    pub(crate) fn seal_keys(&self, make: bool) -> Result<Option<SealKeys>> {
+        keys::seal_keys(&self.home, &self.environment, make.then_some(&*self.ids))
+    }
+
+    /// The model of that name, or the configured one: built in, or the path of a TOML file.
+    pub(crate) fn model(&self, name: Option<&str>) -> Result<Model> {
+        let name = name.unwrap_or(&self.settings().icp_model);
+        if Path::new(name)
+            .extension()
+            .is_some_and(|extension| extension == "toml")
+        {
+            return Ok(Model::from_toml(&read(Path::new(name))?)?);
+        }
+        Ok(Model::builtin(name)?)
+    }
+
+    /// `config/production.json` of the old system; `None` when there is no such file.
+    pub(crate) fn production(&self) -> Result<Option<Loaded>> {
+        let path = &self.production_file;
+        if !path.exists() {
+            return Ok(None);
+        }
+        let name = path.display().to_string();
+        let loaded = Production::load(&name, &read(path)?);
+        loaded
+            .map(Some)
+            .map_err(|error| Failure::new(error.code(), error.to_string()))
+    }
+
+    /// The business time zone.
+    pub(crate) fn zone(&self) -> Result<TimeZone> {
+        let name = &self.settings().time_zone;
+        TimeZone::get(name).map_err(|_| {
+            Failure::new("config.time_zone", format!("`{name}` is no time zone"))
+                .hint("set time_zone to an IANA name such as America/Detroit")
+        })
+    }
+}
+
+fn resolve(
+    global: &Global,
+    environment: &BTreeMap<String, String>,
+    home: &Path,
+) -> Result<Resolved> {
+    let mut layers = Vec::new();
+    let path = global
+        .config
+        .clone()
+        .unwrap_or_else(|| home.join("caio.toml"));
+    if global.config.is_some() || path.exists() {
+        let layer = Layer::toml(&path.display().to_string(), &read(&path)?);
+        layers.push(layer.map_err(|errors| wrong(&errors))?);
+    }
+    layers.push(Layer::environment(environment).map_err(|errors| wrong(&errors))?);
+    Ok(Settings::resolve(&layers))
+}
+
+fn wrong(errors: &[caio_core::config::ConfigError]) -> Failure {
+    let all: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    Failure::new("config.invalid", all.join("\n  ")).hint("`caio config show` lists every setting")
+}
+
+pub(crate) fn read(path: &Path) -> Result<String> {
+    let text = fs::read_to_string(path);
+    text.map_err(|error| Failure::new("file.read", format!("{}: {error}", path.display())))
+}
