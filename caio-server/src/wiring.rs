@@ -78,6 +78,16 @@ pub(crate) fn environment() -> BTreeMap<String, String> {
         .collect()
 }
 
+/// Name of the account that runs the process, where the environment does not say.
+fn login_name() -> Option<String> {
+    use std::os::unix::fs::MetadataExt;
+    let id = fs::metadata("/proc/self").ok()?.uid().to_string();
+    let accounts = fs::read_to_string("/etc/passwd").ok()?;
+    let account = accounts.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let mut found = account.filter(|fields| fields.get(2) == Some(&id.as_str()));
+    found.next()?.first().map(|name| (*name).to_owned())
+}
+
 /// Runs a command.
 pub(crate) fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -107,7 +117,7 @@ impl Context {
         }
         let store = StoreUrl::choose(global.store.as_deref(), &environment, &home)?;
         let user = || variable("USER").or_else(|| variable("LOGNAME")).cloned();
-        let by = global.by.clone().or_else(user);
+        let by = global.by.clone().or_else(user).or_else(login_name);
         let (clock, ids) = (Arc::new(SystemClock), Arc::new(SystemIds));
         Ok(Self {
             printer,

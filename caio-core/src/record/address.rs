@@ -30,16 +30,16 @@ pub(super) fn check(email: &str) -> Result<(EmailKey, Vec<String>), Refusal> {
     let ascii = match email.rsplit_once('@') {
         Some((local, domain)) => match idna::domain_to_ascii(domain) {
             Ok(domain) => format!("{local}@{domain}"),
-            Err(_) => return Err(refuse(format!("`{email}` has no usable domain"))),
+            Err(_) => return Err(refuse("the address has no usable domain".to_owned())),
         },
-        None => return Err(refuse(format!("`{email}` is no e-mail address"))),
+        None => return Err(refuse("it is no e-mail address".to_owned())),
     };
     let options = Options::default()
         .without_display_text()
         .without_domain_literal()
         .with_required_tld();
     if EmailAddress::parse_with_options(&ascii, options).is_err() {
-        return Err(refuse(format!("`{email}` is no e-mail address")));
+        return Err(refuse("it is no e-mail address".to_owned()));
     }
     let mut flags = Vec::new();
     for (is, flag) in [
