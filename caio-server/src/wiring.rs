@@ -83,7 +83,9 @@ fn login_name() -> Option<String> {
     use std::os::unix::fs::MetadataExt;
     let id = fs::metadata("/proc/self").ok()?.uid().to_string();
     let accounts = fs::read_to_string("/etc/passwd").ok()?;
-    let account = accounts.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let account = accounts
+        .lines()
+        .map(|line| line.split(':').collect::<Vec<_>>());
     let mut found = account.filter(|fields| fields.get(2) == Some(&id.as_str()));
     found.next()?.first().map(|name| (*name).to_owned())
 }

@@ -4,6 +4,8 @@
 //! decide purely, commit with guards*. A [`Txn`] is applied whole or not at all, and one whose
 //! answer was lost is sent again with the same id and never applied twice.
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod error;
 mod ext;
 mod guard;

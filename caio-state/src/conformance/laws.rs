@@ -1,0 +1,478 @@
+//! Laws that need one caller.
+
+use jiff::SignedDuration;
+
+use super::{Law, TestClock, TestIds, put, txn};
+use crate::ext::StateStoreExt;
+use crate::key::Key;
+use crate::lease::Lease;
+use crate::stop::{self, Stop};
+use crate::store::{Range, RangeEntry, StateStore};
+use crate::txn::{CommitOutcome, Guard, Write};
+
+pub(super) const LAWS: &[(&str, Law)] = &[
+    ("what is put is read, byte for byte", |s, c| {
+        Box::pin(bytes(s, c))
+    }),
+    ("a document is absent, present, unchanged", |s, c| {
+        Box::pin(guards(s, c))
+    }),
+    ("a refused transaction leaves nothing behind", |s, c| {
+        Box::pin(all_or_nothing(s, c))
+    }),
+    ("a repeated id returns the first outcome", |s, c| {
+        Box::pin(repeated(s, c))
+    }),
+    ("transactions sent together are independent", |s, c| {
+        Box::pin(many(s, c))
+    }),
+    (
+        "a ceiling holds and counters never fall below zero",
+        |s, c| Box::pin(ceilings(s, c)),
+    ),
+    ("what has expired is absent", |s, c| Box::pin(expiry(s, c))),
+    ("a scan pages through one prefix in order", |s, c| {
+        Box::pin(scan(s, c))
+    }),
+    (
+        "an index pages in both directions and within bounds",
+        |s, c| Box::pin(range(s, c)),
+    ),
+    ("a key stands in an index once", |s, c| {
+        Box::pin(index_moves(s, c))
+    }),
+    ("the stop flag stops", |s, c| Box::pin(stop_flag(s, c))),
+    ("a lease has one holder and a growing fence", |s, c| {
+        Box::pin(lease(s, c))
+    }),
+    ("a paused holder's fence is refused", |s, c| {
+        Box::pin(paused_holder(s, c))
+    }),
+];
+
+fn key(name: &str) -> Key {
+    Key::new(&[name])
+}
+
+async fn value(store: &dyn StateStore, name: &str) -> Option<Vec<u8>> {
+    store
+        .get(&[key(name)])
+        .await
+        .unwrap()
+        .remove(0)
+        .map(|document| document.value)
+}
+
+async fn commit(store: &dyn StateStore, id: &str, guards: Vec<Guard>, writes: Vec<Write>) -> bool {
+    store.commit(&txn(id, guards, writes)).await.unwrap() == CommitOutcome::Committed
+}
+
+async fn bytes(store: &dyn StateStore, _: &TestClock) {
+    let big = vec![7_u8; 1 << 20];
+    let values: [&[u8]; 5] = [
+        b"",
+        b"\0\xff\xfe",
+        b"[]",
+        "Zo\u{eb} \u{1f600}".as_bytes(),
+        &big,
+    ];
+    for (at, bytes) in values.iter().enumerate() {
+        let name = format!("odd name/{at} \u{e9}:x");
+        assert!(commit(store, &name, vec![], vec![put(&name, bytes)]).await);
+        assert_eq!(value(store, &name).await.as_deref(), Some(*bytes));
+    }
+    assert_eq!(
+        store.get(&[key("none"), key("none")]).await.unwrap(),
+        [None, None]
+    );
+}
+
+async fn guards(store: &dyn StateStore, _: &TestClock) {
+    let absent = || vec![Guard::Absent(key("a"))];
+    let present = || vec![Guard::Present(key("a"))];
+    assert!(!commit(store, "1", present(), vec![put("b", b"x")]).await);
+    assert!(commit(store, "2", absent(), vec![put("a", b"1")]).await);
+    assert!(!commit(store, "3", absent(), vec![put("a", b"2")]).await);
+    let first = store.get(&[key("a")]).await.unwrap().remove(0).unwrap();
+    let unchanged = || vec![Guard::Unchanged(key("a"), first.version.clone())];
+    assert!(commit(store, "4", unchanged(), vec![put("a", b"3")]).await);
+    assert!(!commit(store, "5", unchanged(), vec![put("a", b"4")]).await);
+    assert!(commit(store, "6", present(), vec![Write::Delete(key("a"))]).await);
+    assert!(!commit(store, "7", unchanged(), vec![put("a", b"5")]).await);
+    assert_eq!(value(store, "a").await, None);
+}
+
+async fn all_or_nothing(store: &dyn StateStore, _: &TestClock) {
+    assert!(commit(store, "1", vec![], vec![put("taken", b"x")]).await);
+    let index = Write::Index {
+        index: "i".to_owned(),
+        order: "1".to_owned(),
+        key: key("new"),
+    };
+    let add = Write::Add {
+        counter: key("n"),
+        amount: 3,
+        expires_in: None,
+    };
+    let writes = vec![put("new", b"1"), index, add, Write::Delete(key("taken"))];
+    let guards = vec![Guard::Absent(key("new")), Guard::Absent(key("taken"))];
+    let outcome = store.commit(&txn("2", guards, writes)).await.unwrap();
+    assert_eq!(outcome, CommitOutcome::Refused { guard: 1 });
+    assert_eq!(value(store, "new").await, None);
+    assert!(value(store, "taken").await.is_some());
+    assert_eq!(store.counters(&[key("n")]).await.unwrap(), [0]);
+    assert!(
+        store
+            .range("i", &Range::default(), None, 5)
+            .await
+            .unwrap()
+            .items
+            .is_empty()
+    );
+}
+
+async fn repeated(store: &dyn StateStore, clock: &TestClock) {
+    let add = || {
+        vec![Write::Add {
+            counter: key("n"),
+            amount: 1,
+            expires_in: None,
+        }]
+    };
+    for _ in 0..3 {
+        assert!(commit(store, "same", vec![], add()).await);
+    }
+    assert_eq!(store.counters(&[key("n")]).await.unwrap(), [1]);
+    // A refusal is kept as well, even when its guard would hold now.
+    let absent = || vec![Guard::Absent(key("a"))];
+    assert!(commit(store, "make", vec![], vec![put("a", b"1")]).await);
+    assert!(!commit(store, "no", absent(), add()).await);
+    assert!(commit(store, "unmake", vec![], vec![Write::Delete(key("a"))]).await);
+    assert!(!commit(store, "no", absent(), add()).await);
+    clock.advance(SignedDuration::from_hours(25));
+    assert!(
+        commit(store, "no", absent(), add()).await,
+        "outcomes are kept for 24 hours"
+    );
+}
+
+async fn many(store: &dyn StateStore, _: &TestClock) {
+    let absent = || vec![Guard::Absent(key("a"))];
+    let txns = [
+        txn("1", absent(), vec![put("a", b"1")]),
+        txn("2", absent(), vec![put("a", b"2"), put("b", b"2")]),
+        txn("3", vec![], vec![put("c", b"3")]),
+    ];
+    let outcomes = store.commit_many(&txns).await.unwrap();
+    let refused = CommitOutcome::Refused { guard: 0 };
+    assert_eq!(
+        outcomes,
+        [CommitOutcome::Committed, refused, CommitOutcome::Committed]
+    );
+    assert_eq!(value(store, "a").await.unwrap(), b"1");
+    assert_eq!(
+        (value(store, "b").await, value(store, "c").await.is_some()),
+        (None, true)
+    );
+}
+
+async fn ceilings(store: &dyn StateStore, _: &TestClock) {
+    let reserve = |add: u64| {
+        let guard = Guard::Ceiling {
+            counter: key("n"),
+            add,
+            ceiling: 5,
+        };
+        let amount = i64::try_from(add).unwrap();
+        (
+            vec![guard],
+            vec![Write::Add {
+                counter: key("n"),
+                amount,
+                expires_in: None,
+            }],
+        )
+    };
+    for (id, add, fits) in [
+        ("1", 3, true),
+        ("2", 3, false),
+        ("3", 2, true),
+        ("4", 1, false),
+    ] {
+        let (guards, writes) = reserve(add);
+        assert_eq!(commit(store, id, guards, writes).await, fits, "{id}");
+    }
+    let release = vec![Write::Add {
+        counter: key("n"),
+        amount: -9,
+        expires_in: None,
+    }];
+    assert!(commit(store, "5", vec![], release).await);
+    assert_eq!(
+        store.counters(&[key("n"), key("none")]).await.unwrap(),
+        [0, 0]
+    );
+    let never = vec![Guard::Ceiling {
+        counter: key("n"),
+        add: u64::MAX,
+        ceiling: 5,
+    }];
+    assert!(!commit(store, "6", never, vec![]).await);
+}
+
+async fn expiry(store: &dyn StateStore, clock: &TestClock) {
+    let hour = Some(SignedDuration::from_hours(1));
+    let writes = vec![
+        Write::Put {
+            key: key("a"),
+            value: b"1".to_vec(),
+            expires_in: hour,
+        },
+        Write::Add {
+            counter: key("n"),
+            amount: 4,
+            expires_in: hour,
+        },
+    ];
+    assert!(commit(store, "1", vec![], writes).await);
+    clock.advance(SignedDuration::from_mins(59));
+    assert!(value(store, "a").await.is_some());
+    clock.advance(SignedDuration::from_mins(1));
+    assert_eq!(value(store, "a").await, None);
+    assert_eq!(store.counters(&[key("n")]).await.unwrap(), [0]);
+    assert!(store.scan("", None, 9).await.unwrap().items.is_empty());
+    let again = vec![Write::Add {
+        counter: key("n"),
+        amount: 1,
+        expires_in: hour,
+    }];
+    assert!(commit(store, "2", vec![Guard::Absent(key("a"))], again).await);
+    assert_eq!(store.counters(&[key("n")]).await.unwrap(), [1]);
+}
+
+async fn scan(store: &dyn StateStore, _: &TestClock) {
+    let names: Vec<String> = (0..7).map(|at| format!("p/{at}")).collect();
+    let writes = names
+        .iter()
+        .map(String::as_str)
+        .chain(["o", "q", "p"])
+        .map(|name| put(name, b"x"));
+    assert!(commit(store, "1", vec![], writes.collect()).await);
+    let mut found = Vec::new();
+    let mut after = None;
+    loop {
+        let page = store.scan("p/", after.as_ref(), 3).await.unwrap();
+        assert!(page.items.len() <= 3);
+        found.extend(
+            page.items
+                .into_iter()
+                .map(|(key, _)| key.as_str().to_owned()),
+        );
+        match page.next {
+            Some(next) => after = Some(next),
+            None => break,
+        }
+    }
+    assert_eq!(found, names);
+    assert!(store.scan("p/", None, 0).await.is_err());
+}
+
+async fn range(store: &dyn StateStore, _: &TestClock) {
+    let entry = |order: &str, name: &str| RangeEntry {
+        order: order.to_owned(),
+        key: key(name),
+    };
+    let entries = [
+        entry("1", "b"),
+        entry("1", "c"),
+        entry("2", "a"),
+        entry("3", "d"),
+        entry("4", "e"),
+    ];
+    let writes = entries.iter().rev().map(|it| Write::Index {
+        index: "i".to_owned(),
+        order: it.order.clone(),
+        key: it.key.clone(),
+    });
+    assert!(commit(store, "1", vec![], writes.collect()).await);
+    for descending in [false, true] {
+        for (from, until, mut expected) in [
+            (None, None, entries.to_vec()),
+            (Some("2"), None, entries[2..].to_vec()),
+            (Some("1"), Some("3"), entries[..3].to_vec()),
+        ] {
+            let bound = |text: Option<&str>| text.map(str::to_owned);
+            let range = Range {
+                from: bound(from),
+                until: bound(until),
+                descending,
+            };
+            if descending {
+                expected.reverse();
+            }
+            let mut found = Vec::new();
+            let mut after = None;
+            loop {
+                let page = store.range("i", &range, after.as_ref(), 2).await.unwrap();
+                found.extend(page.items);
+                match page.next {
+                    Some(next) => after = Some(next),
+                    None => break,
+                }
+            }
+            assert_eq!(found, expected);
+        }
+    }
+    assert!(
+        store
+            .range("other", &Range::default(), None, 2)
+            .await
+            .unwrap()
+            .items
+            .is_empty()
+    );
+}
+
+async fn index_moves(store: &dyn StateStore, _: &TestClock) {
+    let index = |order: &str| Write::Index {
+        index: "i".to_owned(),
+        order: order.to_owned(),
+        key: key("a"),
+    };
+    assert!(commit(store, "1", vec![], vec![index("1")]).await);
+    assert!(commit(store, "2", vec![], vec![index("9")]).await);
+    let items = store
+        .range("i", &Range::default(), None, 5)
+        .await
+        .unwrap()
+        .items;
+    assert_eq!(
+        items,
+        [RangeEntry {
+            order: "9".to_owned(),
+            key: key("a")
+        }]
+    );
+    let gone = Write::Unindex {
+        index: "i".to_owned(),
+        key: key("a"),
+    };
+    assert!(commit(store, "3", vec![], vec![gone.clone()]).await);
+    assert!(commit(store, "4", vec![], vec![gone]).await);
+    assert!(
+        store
+            .range("i", &Range::default(), None, 5)
+            .await
+            .unwrap()
+            .items
+            .is_empty()
+    );
+}
+
+async fn stop_flag(store: &dyn StateStore, _: &TestClock) {
+    let ids = TestIds::default();
+    let stop = Stop {
+        by: "kim".to_owned(),
+        at: String::new(),
+        reason: "pause".to_owned(),
+    };
+    assert!(commit(store, "1", vec![Guard::StopAbsent], vec![put("a", b"1")]).await);
+    stop::commit(store, &ids, vec![stop::set(&stop)])
+        .await
+        .unwrap();
+    assert!(!commit(store, "2", vec![Guard::StopAbsent], vec![put("a", b"2")]).await);
+    assert_eq!(stop::read(store).await.unwrap(), Some(stop));
+    stop::commit(store, &ids, vec![stop::clear()])
+        .await
+        .unwrap();
+    assert!(commit(store, "3", vec![Guard::StopAbsent], vec![put("a", b"3")]).await);
+    let broken = Write::Put {
+        key: stop::key(),
+        value: b"{".to_vec(),
+        expires_in: None,
+    };
+    assert!(commit(store, "4", vec![], vec![broken]).await);
+    assert!(
+        stop::read(store).await.is_err(),
+        "a flag that cannot be read is never clear"
+    );
+    assert!(!commit(store, "5", vec![Guard::StopAbsent], vec![]).await);
+    assert!(
+        store
+            .get_json::<Stop>(&key("none"))
+            .await
+            .unwrap()
+            .is_none()
+    );
+}
+
+const TTL: SignedDuration = SignedDuration::from_secs(60);
+
+async fn lease(store: &dyn StateStore, clock: &TestClock) {
+    let ids = TestIds::default();
+    let lease = Lease::new(key("lease"));
+    let first = lease
+        .acquire(store, &ids, "one", "work", TTL)
+        .await
+        .unwrap()
+        .unwrap();
+    let refused = lease
+        .acquire(store, &ids, "two", "work", TTL)
+        .await
+        .unwrap()
+        .unwrap_err();
+    assert!(refused.contains("one") && refused.contains("work"));
+    clock.advance(SignedDuration::from_secs(50));
+    assert!(lease.renew(store, &ids, &first, TTL).await.unwrap());
+    clock.advance(SignedDuration::from_secs(50));
+    assert!(
+        lease
+            .acquire(store, &ids, "two", "work", TTL)
+            .await
+            .unwrap()
+            .is_err()
+    );
+    lease.release(store, &ids, &first).await.unwrap();
+    let second = lease
+        .acquire(store, &ids, "two", "work", TTL)
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(second.fence > first.fence);
+    assert!(!lease.renew(store, &ids, &first, TTL).await.unwrap());
+    lease.release(store, &ids, &first).await.unwrap();
+    assert!(
+        lease
+            .acquire(store, &ids, "three", "work", TTL)
+            .await
+            .unwrap()
+            .is_err()
+    );
+}
+
+async fn paused_holder(store: &dyn StateStore, clock: &TestClock) {
+    let ids = TestIds::default();
+    let lease = Lease::new(key("lease"));
+    let fence = |fence: u64| {
+        vec![Guard::Fence {
+            lease: key("lease"),
+            fence,
+        }]
+    };
+    let paused = lease
+        .acquire(store, &ids, "one", "work", TTL)
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(commit(store, "a", fence(paused.fence), vec![put("x", b"1")]).await);
+    clock.advance(TTL);
+    assert!(!commit(store, "b", fence(paused.fence), vec![put("x", b"2")]).await);
+    let next = lease
+        .acquire(store, &ids, "two", "work", TTL)
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(!commit(store, "c", fence(paused.fence), vec![put("x", b"3")]).await);
+    assert!(commit(store, "d", fence(next.fence), vec![put("x", b"4")]).await);
+    assert!(!commit(store, "e", fence(next.fence + 1), vec![]).await);
+}
