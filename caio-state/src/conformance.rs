@@ -57,7 +57,7 @@ impl IdSource for TestIds {
     }
 
     fn random(&self) -> [u8; 32] {
-        let number = self.0.fetch_add(1, Ordering::SeqCst).to_be_bytes();
+        let number = self.0.fetch_add(1, Ordering::SeqCst).to_le_bytes();
         std::array::from_fn(|at| number[at % 8])
     }
 }
