@@ -55,6 +55,11 @@ impl RefusedSink for RefusedFile {
         let writer = match &mut self.writer {
             Some(writer) => writer,
             None => {
+                // Moving a file over a device or folder would replace it.
+                if fs::metadata(&self.path).is_ok_and(|metadata| !metadata.is_file()) {
+                    let message = format!("{} is not a file", self.path.display());
+                    return Err(io::Error::other(message));
+                }
                 let file = File::create(&self.partial)?;
                 let mut writer = csv::Writer::from_writer(BufWriter::new(file));
                 writer.write_record(COLUMNS)?;
@@ -131,6 +136,11 @@ mod tests {
     fn a_full_disk_is_an_error_and_no_panic() {
         let mut file = RefusedFile::new(Path::new("/no/such/folder/x.csv"));
         assert!(file.refuse(&fault("x")).is_err());
+        let mut device = RefusedFile::new(Path::new("/dev/null"));
+        assert!(
+            device.refuse(&fault("x")).is_err(),
+            "a device is not replaced"
+        );
         let mut full = csv::WriterBuilder::new()
             .buffer_capacity(1)
             .from_writer(File::options().write(true).open("/dev/full").unwrap());

@@ -1,1 +1,7 @@
-//! End-to-end tests: they drive the real binary.
+//! End-to-end tests: they drive the real binary on stores and files of their own.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod bad_input;
+mod manners;
+mod support;
+mod walk;
