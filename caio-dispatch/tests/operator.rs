@@ -281,7 +281,7 @@ async fn scenario_01_many_executors_at_once_upload_exactly_once() {
         for task in tasks {
             match task.await.unwrap() {
                 Ok(report) => {
-                    won += usize::from(report.items.iter().any(|it| it.state == "accepted"))
+                    won += usize::from(report.items.iter().any(|it| it.state == "accepted"));
                 }
                 Err(error) => assert!(
                     ["lease.held", "batch.wrong_status"].contains(&error.code()),

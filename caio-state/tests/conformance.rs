@@ -1,6 +1,11 @@
 //! Every backend against every law; what is particular to SQLite's file; a model of the store.
 #![cfg(feature = "conformance")]
-#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
+#![allow(
+    clippy::match_same_arms,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    missing_docs
+)]
 
 use std::collections::BTreeMap;
 use std::fs;

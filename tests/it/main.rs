@@ -1,5 +1,5 @@
 //! End-to-end tests: they drive the real binary on stores and files of their own.
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::panic, clippy::unwrap_used, missing_docs)]
 
 mod bad_input;
 mod manners;
