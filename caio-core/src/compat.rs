@@ -13,6 +13,7 @@ mod labels;
 mod mapping;
 mod preview;
 mod ramp;
+mod segment;
 
 pub use access::Environment;
 pub use access::auth_allowlist;
@@ -40,6 +41,7 @@ pub use mapping::instantly_lead;
 pub use preview::compute_preview_hash;
 pub use ramp::ramp_status;
 pub use ramp::warmup_schedule;
+pub use segment::segment_lead;
 
 /// An exception that the Python system would have raised.
 pub use crate::pytext::PyException as CompatError;
