@@ -6,6 +6,7 @@
 mod address;
 mod columns;
 mod values;
+mod wire;
 
 use serde_json::{Map, Value};
 
@@ -15,7 +16,7 @@ use crate::lead::{Company, Intent, Lead, LeadSource};
 pub use address::{is_free_mail, is_role};
 pub use columns::{Column, FieldMap, HeaderProblem};
 
-use values::Remarks;
+use values::{Cell, Remarks};
 
 /// A row, before anybody knows what it means.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +25,8 @@ pub enum Record<'a> {
     Fields(&'a [String]),
     /// An object, flat or nested.
     Object(&'a Map<String, Value>),
+    /// One text a column, borrowed from the reader.
+    Slices(&'a [&'a str]),
 }
 
 /// A lead, and what was odd about its row.
@@ -60,6 +63,11 @@ impl<'a> Record<'a> {
         Self::Fields(fields)
     }
 
+    /// A row of texts, in the order of the header.
+    pub const fn from_slices(fields: &'a [&'a str]) -> Self {
+        Self::Slices(fields)
+    }
+
     /// A JSON object.
     pub const fn from_object(object: &'a Map<String, Value>) -> Self {
         Self::Object(object)
@@ -72,7 +80,7 @@ impl<'a> Record<'a> {
     pub fn to_lead(&self, map: &FieldMap) -> Result<Mapped, Refusal> {
         let mut remarks = Remarks::default();
         let mut text = |column: Column| match self.value(column, map) {
-            Some(value) => remarks.text(column, &value),
+            Some(value) => remarks.text(column, value),
             None => String::new(),
         };
         let email = text(Column::Email);
@@ -94,7 +102,7 @@ impl<'a> Record<'a> {
         };
         let mut count = |column: Column| {
             self.value(column, map)
-                .and_then(|value| remarks.count(column, &value))
+                .and_then(|value| remarks.count(column, value))
         };
         let employees = count(Column::Employees);
         let intent = Intent {
@@ -104,13 +112,13 @@ impl<'a> Record<'a> {
             score: count(Column::IntentScore),
             demo_requested: self
                 .value(Column::DemoRequested, map)
-                .is_some_and(|value| remarks.truth(Column::DemoRequested, &value)),
+                .is_some_and(|value| remarks.truth(Column::DemoRequested, value)),
         };
         let revenue = self.value(Column::Revenue, map);
-        let revenue_usd = revenue.and_then(|value| remarks.amount(Column::Revenue, &value));
+        let revenue_usd = revenue.and_then(|value| remarks.amount(Column::Revenue, value));
         let technologies = self.value(Column::Technologies, map);
         let technologies = technologies
-            .map(|value| remarks.list(Column::Technologies, &value))
+            .map(|value| remarks.list(Column::Technologies, value))
             .unwrap_or_default();
         let (key, flags) = address::check(&email)?;
         let company = Company {
@@ -142,15 +150,33 @@ impl<'a> Record<'a> {
     }
 
     /// The value of a column; `None` where the row has none.
-    fn value(&self, column: Column, map: &FieldMap) -> Option<Value> {
+    fn value(&self, column: Column, map: &FieldMap) -> Option<Cell<'a>> {
         match self {
             Self::Fields(fields) => {
-                let position = map.position(column)?;
-                fields.get(position).map(|text| Value::String(text.clone()))
+                let text = fields.get(map.position(column)?)?;
+                Some(Cell::Text(text))
             }
-            Self::Object(object) => columns::member(object, column, map).cloned(),
+            Self::Object(object) => columns::member(object, column, map).map(Cell::Json),
+            Self::Slices(fields) => fields
+                .get(map.position(column)?)
+                .map(|text| Cell::Text(text)),
         }
     }
+}
+
+/// The lead that the text of a JSON object means: as [`Record::to_lead`] says it, but without a map
+/// in between where the row has the plain shape that enrichment writes.
+///
+/// # Errors
+/// The text is no JSON object (`Err(None)`), or the row is refused.
+pub fn lead_of_json(text: &str, map: &FieldMap) -> Result<Mapped, Option<Refusal>> {
+    if map.is_plain()
+        && let Some(wire) = wire::read(text)
+    {
+        return wire.to_lead().map_err(Some);
+    }
+    let object: Map<String, Value> = serde_json::from_str(text).map_err(|_| None)?;
+    Record::from_object(&object).to_lead(map).map_err(Some)
 }
 
 /// Given and family name, at the first space.

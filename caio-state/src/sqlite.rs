@@ -9,6 +9,7 @@ mod tables;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -42,6 +43,7 @@ pub struct SqliteStore {
     access: Access,
     clock: Arc<dyn Clock>,
     connection: Arc<Mutex<Connection>>,
+    steps: Arc<AtomicU64>,
 }
 
 impl SqliteStore {
@@ -57,7 +59,14 @@ impl SqliteStore {
             access,
             clock,
             connection: Arc::new(Mutex::new(connection)),
+            steps: Arc::default(),
         })
+    }
+
+    /// Steps that SQLite's machine has taken for index pages so far: what a page costs, whatever the
+    /// clock says.
+    pub fn steps(&self) -> u64 {
+        self.steps.load(Ordering::Relaxed)
     }
 
     /// Runs `act` off the async threads.
@@ -161,8 +170,12 @@ impl StateStore for SqliteStore {
     ) -> Result<Page<RangeEntry, RangeEntry>> {
         check_limit(limit)?;
         let (index, range, after) = (index.to_owned(), range.clone(), after.cloned());
+        let steps = Arc::clone(&self.steps);
         self.run(move |connection, now| {
-            Tables { connection, now }.range(&index, &range, after.as_ref(), limit)
+            let tables = Tables { connection, now };
+            let (page, taken) = tables.range(&index, &range, after.as_ref(), limit)?;
+            steps.fetch_add(taken, Ordering::Relaxed);
+            Ok(page)
         })
         .await
     }

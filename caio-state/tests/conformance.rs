@@ -134,6 +134,38 @@ fn what_is_no_store_is_refused_with_what_to_do() {
     assert!(open(std::path::Path::new("/proc/none/caio.db")).contains("cannot be made"));
 }
 
+/// What a page costs follows the page, not the data.
+#[tokio::test]
+async fn a_page_takes_as_many_steps_among_many_entries_as_among_few() {
+    let mut taken = Vec::new();
+    for size in [1_000, 100_000] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.db");
+        let store = SqliteStore::open(&path, TestClock::noon(), Access::ReadWrite).unwrap();
+        let index = |number: usize| Write::Index {
+            index: "i".to_owned(),
+            order: format!("{number:09}"),
+            key: Key::new(&["d", &number.to_string()]),
+        };
+        let writes = (0..size).map(index).collect();
+        store
+            .commit(&Txn {
+                id: TxnId("1".to_owned()),
+                guards: vec![],
+                writes,
+            })
+            .await
+            .unwrap();
+        let first = store.range("i", &Range::default(), None, 50).await.unwrap();
+        store
+            .range("i", &Range::default(), first.next.as_ref(), 50)
+            .await
+            .unwrap();
+        taken.push(store.steps());
+    }
+    assert_eq!(taken[0], taken[1]);
+}
+
 /// One operation of the model test.
 #[derive(Debug, Clone)]
 enum Operation {

@@ -1,5 +1,7 @@
 //! Whether a text is an address that can be written to.
 
+use std::borrow::Cow;
+
 use email_address::{EmailAddress, Options};
 
 use super::Refusal;
@@ -28,8 +30,9 @@ pub(super) fn check(email: &str) -> Result<(EmailKey, Vec<String>), Refusal> {
         )));
     }
     let ascii = match email.rsplit_once('@') {
+        Some((_, domain)) if is_plain_domain(domain) => Cow::Borrowed(email),
         Some((local, domain)) => match idna::domain_to_ascii(domain) {
-            Ok(domain) => format!("{local}@{domain}"),
+            Ok(domain) => Cow::Owned(format!("{local}@{domain}")),
             Err(_) => return Err(refuse("the address has no usable domain".to_owned())),
         },
         None => return Err(refuse("it is no e-mail address".to_owned())),
@@ -52,6 +55,14 @@ pub(super) fn check(email: &str) -> Result<(EmailKey, Vec<String>), Refusal> {
         }
     }
     Ok((key, flags))
+}
+
+/// A domain that international names do not change.
+fn is_plain_domain(domain: &str) -> bool {
+    domain
+        .bytes()
+        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'.' || b == b'-')
+        && !domain.contains("--")
 }
 
 /// Whether the address is read by whoever has the job, not by one person.

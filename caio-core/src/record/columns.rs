@@ -279,6 +279,11 @@ impl FieldMap {
         &self.unknown
     }
 
+    /// No override is given.
+    pub(super) const fn is_plain(&self) -> bool {
+        self.overrides.is_empty()
+    }
+
     pub(super) fn position(&self, column: Column) -> Option<usize> {
         self.positions
             .iter()

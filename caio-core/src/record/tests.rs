@@ -69,7 +69,7 @@ fn nested_json_is_understood() {
 fn numbers_as_people_write_them() {
     let read = |text: &str| {
         let mut remarks = Remarks::default();
-        let number = remarks.count(Column::Employees, &json!(text));
+        let number = remarks.count(Column::Employees, Cell::Text(text));
         (number, !remarks.0.is_empty())
     };
     assert_eq!(read("1,200+"), (Some(1200), false));
@@ -82,7 +82,7 @@ fn numbers_as_people_write_them() {
     assert_eq!(read("NaN"), (None, true));
     let mut remarks = Remarks::default();
     assert_eq!(
-        remarks.amount(Column::Revenue, &json!("$2.5M")),
+        remarks.amount(Column::Revenue, Cell::Text("$2.5M")),
         Some(2.5e6)
     );
 }
@@ -185,5 +185,39 @@ proptest! {
         let lead = mapped.unwrap().lead;
         prop_assert!(!lead.title.chars().any(char::is_control));
         prop_assert_eq!(lead.key.as_str(), "kim@example.com");
+    }
+}
+
+fn plain_row() -> impl Strategy<Value = Value> {
+    let text = || prop::option::of("[ a-zA-Z@.\\t\u{202e}é]{0,12}");
+    let count = || {
+        prop_oneof![
+            Just(json!(null)),
+            any::<u8>().prop_map(|n| json!(n)),
+            any::<i32>().prop_map(|n| json!(n)),
+            Just(json!(2.5)),
+            Just(json!("51-200")),
+            Just(json!("")),
+        ]
+    };
+    (text(), text(), text(), count(), count(), prop::option::of(prop::collection::vec("[a-z ]{0,6}", 0..3)), any::<Option<bool>>())
+        .prop_map(|(title, name, industry, employees, visits, technologies, demo)| {
+            json!({
+                "lead_id": "x", "name": name, "title": title, "linkedin_url": "https://x.test/y",
+                "company": {"name": "Acorn", "employee_count": employees, "industry": industry,
+                            "technologies": technologies, "revenue_estimate": 5_000_000},
+                "source_type": "event_attendee", "source_name": null,
+                "intent": {"website_visits": visits, "demo_requested": demo, "intent_score": 40},
+                "contact": {"work_email": "kim@example.com"},
+            })
+        })
+}
+
+proptest! {
+    #[test]
+    fn the_short_way_says_what_the_long_way_says(row in plain_row()) {
+        let map = FieldMap::default();
+        let long = Record::from_object(row.as_object().unwrap()).to_lead(&map).map_err(Some);
+        prop_assert_eq!(lead_of_json(&row.to_string(), &map), long);
     }
 }

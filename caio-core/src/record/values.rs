@@ -4,6 +4,24 @@ use serde_json::Value;
 
 use super::Column;
 
+/// A value as its source holds it.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Cell<'a> {
+    Text(&'a str),
+    Json(&'a Value),
+}
+
+impl<'a> Cell<'a> {
+    /// A text as such, everything else as JSON.
+    fn split(self) -> Result<&'a str, &'a Value> {
+        match self {
+            Self::Text(text) => Ok(text),
+            Self::Json(Value::String(text)) => Ok(text),
+            Self::Json(value) => Err(value),
+        }
+    }
+}
+
 /// What was odd, in words that can be counted: the same oddity gives the same words.
 #[derive(Debug, Default)]
 pub(super) struct Remarks(pub(super) Vec<String>);
@@ -14,16 +32,23 @@ impl Remarks {
     }
 
     /// A text on one line, without characters that change how other text is read.
-    pub(super) fn text(&mut self, column: Column, value: &Value) -> String {
-        let text = match value {
-            Value::Null => return String::new(),
-            Value::String(text) => text.clone(),
-            Value::Number(number) => number.to_string(),
-            Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
+    pub(super) fn text(&mut self, column: Column, cell: Cell<'_>) -> String {
+        let number;
+        let text = match cell.split() {
+            Ok(text) => text,
+            Err(Value::Null) => return String::new(),
+            Err(Value::Number(value)) => {
+                number = value.to_string();
+                &number
+            }
+            Err(_) => {
                 self.note(column, "left out, it is not a text");
                 return String::new();
             }
         };
+        if is_clean(text) {
+            return text.to_owned();
+        }
         let kept: String = text
             .chars()
             .map(|c| {
@@ -42,13 +67,16 @@ impl Remarks {
     }
 
     /// A whole number from 0 on: `1,200+` is 1200, a range such as `51-200` its lower end.
-    pub(super) fn count(&mut self, column: Column, value: &Value) -> Option<u32> {
-        let number = match value {
-            Value::Null => return None,
-            Value::Number(number) => number.as_f64(),
-            Value::String(text) if text.trim().is_empty() => return None,
-            Value::String(text) => self.count_in_text(column, text),
-            _ => None,
+    pub(super) fn count(&mut self, column: Column, cell: Cell<'_>) -> Option<u32> {
+        let number = match cell.split() {
+            Err(Value::Null) => return None,
+            Err(Value::Number(number)) => number.as_f64(),
+            Ok(text) if text.trim().is_empty() => return None,
+            Ok(text) => match text.parse::<u32>() {
+                Ok(number) => return Some(number),
+                Err(_) => self.count_in_text(column, text),
+            },
+            Err(_) => None,
         };
         match number {
             Some(number) if (0.0..=f64::from(u32::MAX)).contains(&number) => Some(whole(number)),
@@ -87,13 +115,13 @@ impl Remarks {
     }
 
     /// An amount of money: `$2.5M`, `1,200,000`, `300k`.
-    pub(super) fn amount(&mut self, column: Column, value: &Value) -> Option<f64> {
-        let amount = match value {
-            Value::Null => return None,
-            Value::Number(number) => number.as_f64(),
-            Value::String(text) if text.trim().is_empty() => return None,
-            Value::String(text) => amount_in_text(text),
-            _ => None,
+    pub(super) fn amount(&mut self, column: Column, cell: Cell<'_>) -> Option<f64> {
+        let amount = match cell.split() {
+            Err(Value::Null) => return None,
+            Err(Value::Number(number)) => number.as_f64(),
+            Ok(text) if text.trim().is_empty() => return None,
+            Ok(text) => amount_in_text(text),
+            Err(_) => None,
         };
         if amount.is_none_or(|amount| !amount.is_finite() || amount < 0.0) {
             self.note(column, "left out, it is not an amount");
@@ -103,17 +131,18 @@ impl Remarks {
     }
 
     /// Yes or no, in the words that forms use.
-    pub(super) fn truth(&mut self, column: Column, value: &Value) -> bool {
-        let known = match value {
-            Value::Null => Some(false),
-            Value::Bool(truth) => Some(*truth),
-            Value::Number(number) => number.as_f64().map(|number| number > 0.0),
-            Value::String(text) => match text.trim().to_lowercase().as_str() {
+    pub(super) fn truth(&mut self, column: Column, cell: Cell<'_>) -> bool {
+        let known = match cell.split() {
+            Err(Value::Null) => Some(false),
+            Err(Value::Bool(truth)) => Some(*truth),
+            Err(Value::Number(number)) => number.as_f64().map(|number| number > 0.0),
+            Ok("") => Some(false),
+            Ok(text) => match text.trim().to_lowercase().as_str() {
                 "true" | "yes" | "y" | "1" | "x" | "on" => Some(true),
                 "" | "false" | "no" | "n" | "0" | "off" | "-" => Some(false),
                 _ => None,
             },
-            _ => None,
+            Err(_) => None,
         };
         if known.is_none() {
             self.note(column, "read as no, it is neither yes nor no");
@@ -122,24 +151,34 @@ impl Remarks {
     }
 
     /// A list, from an array or a text with commas, semicolons or bars.
-    pub(super) fn list(&mut self, column: Column, value: &Value) -> Vec<String> {
-        match value {
-            Value::Array(items) => {
-                let texts = items.iter().map(|item| self.text(column, item));
+    pub(super) fn list(&mut self, column: Column, cell: Cell<'_>) -> Vec<String> {
+        match cell.split() {
+            Err(Value::Array(items)) => {
+                let texts = items.iter().map(|item| self.text(column, Cell::Json(item)));
                 texts.filter(|text| !text.is_empty()).collect()
             }
-            Value::String(text) => text
+            Ok(text) => text
                 .split([',', ';', '|', '\n'])
-                .map(|item| item.split_whitespace().collect::<Vec<_>>().join(" "))
+                .map(|item| self.text(column, Cell::Text(item)))
                 .filter(|item| !item.is_empty())
                 .collect(),
-            Value::Null => Vec::new(),
-            _ => {
+            Err(Value::Null) => Vec::new(),
+            Err(_) => {
                 self.note(column, "left out, it is not a list");
                 Vec::new()
             }
         }
     }
+}
+
+/// Whether cleaning would change nothing: printable ASCII, single spaces inside only.
+pub(super) fn is_clean(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let inner = |pair: &[u8]| pair != b"  ";
+    bytes.iter().all(|byte| (b' '..=b'~').contains(byte))
+        && bytes.first() != Some(&b' ')
+        && bytes.last() != Some(&b' ')
+        && bytes.windows(2).all(inner)
 }
 
 /// The domain in a web address or domain, lower-case, without `www.`.

@@ -1,7 +1,7 @@
 //! Reading and writing the tables, inside a transaction or outside of one.
 
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, StatementStatus, params};
 
 use super::failed;
 use crate::error::Result;
@@ -75,13 +75,14 @@ impl Tables<'_> {
         Ok(Page { items, next })
     }
 
+    /// A page, and the steps of SQLite's machine that it took.
     pub(super) fn range(
         &self,
         index: &str,
         range: &Range,
         after: Option<&RangeEntry>,
         limit: usize,
-    ) -> Result<Page<RangeEntry, RangeEntry>> {
+    ) -> Result<(Page<RangeEntry, RangeEntry>, u64)> {
         // Row values are compared in the order of the primary key, so a page is one seek and
         // `limit` steps, wherever it begins.
         let mut sql = "SELECT position, key FROM place WHERE name = ?1".to_owned();
@@ -119,8 +120,10 @@ impl Tables<'_> {
                 key: Key::stored(&key),
             });
         }
+        drop(found);
+        let steps = statement.reset_status(StatementStatus::VmStep);
         let next = more(&mut items, limit).cloned();
-        Ok(Page { items, next })
+        Ok((Page { items, next }, u64::try_from(steps).unwrap_or(0)))
     }
 
     pub(super) fn commit(&self, txn: &Txn) -> Result<CommitOutcome> {
