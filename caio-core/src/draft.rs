@@ -213,11 +213,6 @@ impl Draft {
         Ok(self.at(DraftStatus::Done))
     }
 
-    /// Whether it was written from other facts than `facts_digest`, by another model or template.
-    pub fn is_stale(&self, facts_digest: &str) -> bool {
-        self.facts_digest != facts_digest
-    }
-
     fn leave(
         &self,
         from: &[DraftStatus],

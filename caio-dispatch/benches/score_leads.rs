@@ -161,8 +161,7 @@ fn ratio(mut base: impl FnMut(), mut ours: impl FnMut()) -> f64 {
 
 fn main() {
     let rows = std::env::args()
-        .filter_map(|it| it.parse().ok())
-        .next()
+        .find_map(|it| it.parse().ok())
         .unwrap_or(200_000);
     let model = Model::builtin("default").unwrap();
     let json: Arc<[u8]> = ndjson(rows).into();

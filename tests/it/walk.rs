@@ -263,6 +263,8 @@ fn changed_data_are_kept_out_until_they_are_asked_in() {
         kept["differences"][0]["changes"][0],
         "title: \"CEO\" -> \"COO\""
     );
+    let approved = place.json(0, &["drafts", "list", "--status", "approved"]);
+    assert_eq!(approved["drafts"][0]["flags"][0], "old_facts");
     let updated = place.json(0, &["run", "a.csv", "--update"]);
     assert_eq!(updated["fates"]["updated"], 1);
     let drafts = place.json(0, &["drafts", "list"]);

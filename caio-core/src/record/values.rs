@@ -133,10 +133,9 @@ impl Remarks {
     /// Yes or no, in the words that forms use.
     pub(super) fn truth(&mut self, column: Column, cell: Cell<'_>) -> bool {
         let known = match cell.split() {
-            Err(Value::Null) => Some(false),
+            Ok("") | Err(Value::Null) => Some(false),
             Err(Value::Bool(truth)) => Some(*truth),
             Err(Value::Number(number)) => number.as_f64().map(|number| number > 0.0),
-            Ok("") => Some(false),
             Ok(text) => match text.trim().to_lowercase().as_str() {
                 "true" | "yes" | "y" | "1" | "x" | "on" => Some(true),
                 "" | "false" | "no" | "n" | "0" | "off" | "-" => Some(false),

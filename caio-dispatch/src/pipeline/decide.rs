@@ -72,7 +72,7 @@ pub fn decide(candidate: &Candidate, known: &Known, rules: &Rules<'_>) -> Decisi
         .map(|record| differences(record, candidate));
     let settled = known.draft.is_some() || known.touched;
     if settled && !(rules.update && changes.as_ref().is_some_and(|changes| !changes.is_empty())) {
-        return kept(changes.unwrap_or_default());
+        return kept(changes.unwrap_or_default(), known.draft.as_ref());
     }
     if let Some(why) = &known.suppressed {
         let record = record(candidate, rules, None, "suppressed", why);
@@ -186,20 +186,35 @@ fn rewritten(old: &Draft, new: Draft, now: &str) -> Option<Draft> {
     })
 }
 
-fn kept(changes: Vec<String>) -> Decision {
-    let (fate, reason) = if changes.is_empty() {
-        (Fate::AlreadyKnown, "known already")
-    } else {
-        (
-            Fate::KeptAsWas,
-            "known with other facts; --update takes the new ones",
-        )
-    };
+/// Keeps what is known; a draft that waits is marked as written from old facts.
+fn kept(changes: Vec<String>, draft: Option<&Draft>) -> Decision {
+    if changes.is_empty() {
+        return ended(
+            Stage::Deduplicate,
+            Fate::AlreadyKnown,
+            "known already",
+            None,
+        );
+    }
+    let waits = |it: &&Draft| matches!(it.status, DraftStatus::Pending | DraftStatus::Approved);
+    let marked = draft
+        .filter(waits)
+        .filter(|it| !it.flags.iter().any(|flag| flag == OLD_FACTS));
+    let draft = marked.map(|draft| {
+        let mut draft = draft.clone();
+        draft.flags.push(OLD_FACTS.to_owned());
+        draft
+    });
+    let reason = "known with other facts; --update takes the new ones";
     Decision {
         changes,
-        ..ended(Stage::Deduplicate, fate, reason, None)
+        draft,
+        ..ended(Stage::Deduplicate, Fate::KeptAsWas, reason, None)
     }
 }
+
+/// Flag of a draft that was written from facts that a later file contradicts.
+const OLD_FACTS: &str = "old_facts";
 
 fn ended(stage: Stage, fate: Fate, reason: &str, record: Option<LeadRecord>) -> Decision {
     Decision {
