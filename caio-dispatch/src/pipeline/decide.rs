@@ -207,8 +207,8 @@ fn kept(changes: Vec<String>, draft: Option<&Draft>) -> Decision {
     });
     let reason = "known with other facts; --update takes the new ones";
     Decision {
-        changes,
         draft,
+        changes,
         ..ended(Stage::Deduplicate, Fate::KeptAsWas, reason, None)
     }
 }
