@@ -75,6 +75,22 @@ pub enum CopyError {
     },
 }
 
+/// Whether a text that a person wrote may stand for what was rendered: every failure, in words.
+///
+/// What only the sender's configuration can mend counts once the sender is configured.
+pub fn unfit(subject: &str, body: &str, sender: &Sender) -> Vec<String> {
+    let placeholder_sender = !sender.missing().is_empty();
+    let rendered = Rendered {
+        subject: subject.to_owned(),
+        body: body.to_owned(),
+        placeholder_sender,
+    };
+    let failures = check(&rendered, sender).into_iter().filter(|finding| {
+        finding.severity == Severity::Failure && !(finding.of_sender && placeholder_sender)
+    });
+    failures.map(|finding| finding.text).collect()
+}
+
 impl CopyError {
     /// Stable code.
     pub const fn code(&self) -> &'static str {
@@ -97,6 +113,33 @@ impl TemplateSet {
             builtin::FIRST_TOUCH.iter().copied(),
             builtin::FOLLOW_UP.iter().copied(),
         )
+    }
+
+    /// The templates that come with the program, with those in `own` (campaign and source) in the place
+    /// of theirs.
+    ///
+    /// # Errors
+    /// A template that fails, and one for a campaign that the router never names.
+    pub fn with_own(own: &BTreeMap<String, String>) -> Result<Self, TemplateError> {
+        let known = |name: &str| {
+            builtin::FIRST_TOUCH
+                .iter()
+                .any(|(campaign, _)| *campaign == name)
+        };
+        if let Some(unknown) = own.keys().find(|name| !known(name)) {
+            let campaigns: Vec<&str> = builtin::FIRST_TOUCH.iter().map(|(name, _)| *name).collect();
+            return Err(TemplateError {
+                name: unknown.clone(),
+                what: format!(
+                    "no lead is routed to it; expected one of {}",
+                    campaigns.join(", ")
+                ),
+            });
+        }
+        let first_touch = builtin::FIRST_TOUCH
+            .iter()
+            .map(|(name, source)| (*name, own.get(*name).map_or(*source, String::as_str)));
+        Self::from_sources(first_touch, builtin::FOLLOW_UP.iter().copied())
     }
 
     /// Templates from pairs of name and source, each checked: its head, its syntax, and that it names

@@ -1,5 +1,7 @@
 //! Drafts in the store: what a person reviews one by one or in bulk.
 
+use caio_core::config::settings::Sender;
+use caio_core::copy::unfit;
 use caio_core::draft::{Draft, DraftStatus};
 use caio_core::{Clock, IdSource};
 use caio_state::{Page, Range, RangeEntry, StateStore, StateStoreExt};
@@ -47,12 +49,27 @@ impl Review<'_> {
         .await
     }
 
-    /// Changes the text; an approved draft needs a new approval then.
-    pub async fn edit(&self, id: &str, subject: Option<&str>, body: Option<&str>) -> Result<Draft> {
+    /// Changes the text; an approved draft needs a new approval then. A text that could not be sent
+    /// (no way to opt out, an unfilled variable, a deceptive subject) is refused.
+    pub async fn edit(
+        &self,
+        id: &str,
+        subject: Option<&str>,
+        body: Option<&str>,
+        sender: &Sender,
+    ) -> Result<Draft> {
         self.change(id, "draft.edited", "", |draft, at| {
             let subject = subject.unwrap_or(&draft.subject);
             let body = body.unwrap_or(&draft.body);
-            Ok(draft.edit(subject, body, self.by, at)?)
+            let next = draft.edit(subject, body, self.by, at)?;
+            let unfit = unfit(subject, body, sender);
+            if unfit.is_empty() {
+                return Ok(next);
+            }
+            Err(DispatchError::Refused {
+                code: "copy.unfit",
+                reason: unfit.join("; "),
+            })
         })
         .await
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use caio_core::batch::{Batch, BatchLimits, BatchStatus, SealKeys};
+use caio_core::config::settings::Sender;
 use caio_core::draft::{Draft, DraftStatus, ModelRef};
 use caio_core::identity::draft_id;
 use caio_core::limits::LimitPolicy;
@@ -314,7 +315,16 @@ async fn scenario_09_a_text_changed_after_approval_is_refused_and_the_rest_go() 
         // Through the life cycle: an edit takes the approval back.
         let edited = world
             .review()
-            .edit(&id, None, Some("Other words"))
+            .edit(
+                &id,
+                None,
+                Some(
+                    "Hi Kim,
+
+Other words",
+                ),
+                &Sender::default(),
+            )
             .await
             .unwrap();
         assert_eq!(edited.status, DraftStatus::Pending);

@@ -143,6 +143,43 @@ fn without_a_sender_the_text_is_marked_and_never_fit_for_live() {
 }
 
 #[test]
+fn own_templates_take_the_place_of_theirs_and_no_other() {
+    let own = |name: &str| {
+        let source = "subject: Ours\n\nHi {{ first_name }}, ours.".to_owned();
+        TemplateSet::with_own(&BTreeMap::from([(name.to_owned(), source)]))
+    };
+    let templates = own("event_followup").unwrap();
+    let subject = |campaign: &str| {
+        templates
+            .first_touch(campaign, &lead(), &sender())
+            .unwrap()
+            .subject
+    };
+    assert_eq!(subject("event_followup"), "Ours");
+    assert_ne!(subject("webinar_followup"), "Ours");
+    assert!(
+        own("event_folowup")
+            .unwrap_err()
+            .to_string()
+            .contains("event_followup")
+    );
+}
+
+#[test]
+fn an_edit_cannot_take_the_way_out_away() {
+    let rendered = templates()
+        .first_touch("event_followup", &lead(), &sender())
+        .unwrap();
+    assert_eq!(
+        unfit(&rendered.subject, &rendered.body, &sender()),
+        Vec::<String>::new()
+    );
+    let cut = rendered.body.replace(&sender().opt_out_text, "");
+    assert!(unfit("Hello", &cut, &sender())[0].contains("opt out"));
+    assert!(unfit("Hello", "Hi Kim,\n{{ name }}", &Sender::default())[0].contains("not filled in"));
+}
+
+#[test]
 fn a_template_is_checked_when_it_is_loaded() {
     let load = |source: &'static str| {
         TemplateSet::from_sources([("mine", source)], [])

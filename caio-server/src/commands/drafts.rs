@@ -61,7 +61,12 @@ pub(super) async fn run(context: &Context, command: DraftsCommand) -> Result<Exi
             }
             let store = context.open(Access::ReadWrite)?;
             let draft = review(context, &*store)?
-                .edit(&id, subject.as_deref(), body.as_deref())
+                .edit(
+                    &id,
+                    subject.as_deref(),
+                    body.as_deref(),
+                    &context.settings().sender,
+                )
                 .await?;
             answer(context, &[draft], "edited");
             Ok(Exit::Done)
