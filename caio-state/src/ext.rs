@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use crate::error::{Result, StoreError};
 use crate::key::Key;
 use crate::store::{Range, StateStore, Version, Versioned};
+use crate::txn::{CommitOutcome, Txn};
 
 /// Entries asked for at a time.
 const PAGE: usize = 500;
@@ -53,15 +54,33 @@ pub trait StateStoreExt: StateStore {
         }
     }
 
-    /// Every document, one a line, by name: equal dumps mean equal documents.
+    /// Commits, and sends the same transaction again when its answer was lost: up to three times in
+    /// all, and applied at most once.
+    async fn commit_surely(&self, txn: &Txn) -> Result<CommitOutcome> {
+        for _ in 0..2 {
+            match self.commit(txn).await {
+                Err(StoreError::Ambiguous { .. }) => {}
+                answer => return answer,
+            }
+        }
+        self.commit(txn).await
+    }
+
+    /// Every document, one a line, by name: equal dumps mean equal documents. Leases are documents;
+    /// counters and places in an index are not listed.
     async fn dump(&self) -> Result<String> {
         let mut dump = String::new();
         let mut after: Option<Key> = None;
         loop {
             let page = self.scan("", after.as_ref(), PAGE).await?;
             for (key, document) in &page.items {
-                let value = String::from_utf8_lossy(&document.value);
-                let _ = writeln!(dump, "{key} {} {value:?}", document.version.0);
+                let _ = match std::str::from_utf8(&document.value) {
+                    Ok(text) => writeln!(dump, "{key} {} {text:?}", document.version.0),
+                    Err(_) => {
+                        let bytes = document.value.escape_ascii();
+                        writeln!(dump, "{key} {} b\"{bytes}\"", document.version.0)
+                    }
+                };
             }
             match page.next {
                 Some(next) => after = Some(next),

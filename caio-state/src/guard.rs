@@ -1,6 +1,6 @@
 //! Whether guards hold: one rule for every backend that evaluates them in this process.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::error::Result;
 use crate::key::Key;
@@ -11,6 +11,15 @@ use crate::txn::Guard;
 
 /// How long the outcome of a transaction is kept.
 pub(crate) const TXN_HOURS: i64 = 24;
+
+/// `ttl` after `now`; a lifetime beyond the calendar ends with it.
+pub(crate) fn later(now: Timestamp, ttl: SignedDuration) -> Timestamp {
+    now.checked_add(ttl).unwrap_or(if ttl.is_negative() {
+        Timestamp::MIN
+    } else {
+        Timestamp::MAX
+    })
+}
 
 /// What guards look at: the state at the instant of commit.
 pub(crate) trait View {

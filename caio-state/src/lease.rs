@@ -8,8 +8,9 @@ use caio_core::time::rfc3339;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::error::Result;
+use crate::error::{Result, StoreError};
 use crate::ext::StateStoreExt;
+use crate::guard::later;
 use crate::key::Key;
 use crate::store::{StateStore, Version};
 use crate::txn::{CommitOutcome, Guard, Txn, TxnId, Write};
@@ -80,9 +81,14 @@ impl Lease {
                 None => (0, None),
             };
             let micros = u64::try_from(now.as_microsecond()).unwrap_or(0);
+            let next = last.checked_add(1).ok_or_else(|| StoreError::Corrupt {
+                backend: "lease",
+                key: self.key.to_string(),
+                reason: "no fence is higher than the last one".to_owned(),
+            })?;
             let held = Held {
-                fence: micros.max(last + 1),
-                until: now + ttl,
+                fence: micros.max(next),
+                until: later(now, ttl),
                 holder: holder.to_owned(),
             };
             if self
@@ -102,7 +108,7 @@ impl Lease {
         held: &Held,
         ttl: SignedDuration,
     ) -> Result<bool> {
-        let until = store.now().await? + ttl;
+        let until = later(store.now().await?, ttl);
         self.replace(store, ids, held, until).await
     }
 
@@ -150,7 +156,7 @@ impl Lease {
             until: rfc3339(until),
         };
         let value = serde_json::to_vec(&record)
-            .map_err(|error| crate::StoreError::Invalid(format!("lease: {error}")))?;
+            .map_err(|error| StoreError::Invalid(format!("lease: {error}")))?;
         let guard = match version {
             Some(version) => Guard::Unchanged(self.key.clone(), version),
             None => Guard::Absent(self.key.clone()),
@@ -165,6 +171,6 @@ impl Lease {
             guards: vec![guard],
             writes: vec![write],
         };
-        Ok(store.commit(&txn).await? == CommitOutcome::Committed)
+        Ok(store.commit_surely(&txn).await? == CommitOutcome::Committed)
     }
 }

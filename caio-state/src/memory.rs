@@ -1,5 +1,6 @@
 //! State in memory, behind one mutex: for tests, examples and benchmarks.
 
+use std::collections::btree_map::Entry as MapEntry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::ops::Bound;
@@ -10,7 +11,7 @@ use caio_core::Clock;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::error::{Result, StoreError};
-use crate::guard::{TXN_HOURS, View, first_failing};
+use crate::guard::{TXN_HOURS, View, first_failing, later};
 use crate::key::Key;
 use crate::store::{Capabilities, Page, Range, RangeEntry, StateStore, Version, Versioned};
 use crate::txn::{CommitOutcome, Txn, Write};
@@ -59,7 +60,16 @@ struct Inner {
     counters: BTreeMap<String, Entry<u64>>,
     indexes: BTreeMap<String, Index>,
     outcomes: HashMap<String, Entry<CommitOutcome>>,
+    /// What expires, soonest first. A record that was replaced meanwhile has another time.
+    expiring: BTreeSet<(Timestamp, Family, String)>,
     versions: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Family {
+    Counter,
+    Document,
+    Outcome,
 }
 
 #[derive(Debug, Default)]
@@ -70,10 +80,32 @@ struct Index {
 
 impl Inner {
     fn expire(&mut self, now: Timestamp) {
-        let live = |expires: &Option<Timestamp>| expires.is_none_or(|expires| expires > now);
-        self.documents.retain(|_, entry| live(&entry.expires));
-        self.counters.retain(|_, entry| live(&entry.expires));
-        self.outcomes.retain(|_, entry| live(&entry.expires));
+        while let Some((at, family, name)) = self.expiring.pop_first() {
+            if at > now {
+                self.expiring.insert((at, family, name));
+                return;
+            }
+            match family {
+                Family::Counter => remove_expired(self.counters.entry(name), now),
+                Family::Document => remove_expired(self.documents.entry(name), now),
+                Family::Outcome => {
+                    self.outcomes.remove(&name);
+                }
+            }
+        }
+    }
+
+    /// Notes when a record expires; the instant, if it does.
+    fn expires(
+        &mut self,
+        family: Family,
+        name: &str,
+        now: Timestamp,
+        ttl: Option<SignedDuration>,
+    ) -> Option<Timestamp> {
+        let at = later(now, ttl?);
+        self.expiring.insert((at, family, name.to_owned()));
+        Some(at)
     }
 
     fn commit(&mut self, txn: &Txn, now: Timestamp) -> Result<CommitOutcome> {
@@ -89,7 +121,8 @@ impl Inner {
                 CommitOutcome::Committed
             }
         };
-        let expires = Some(now + SignedDuration::from_hours(TXN_HOURS));
+        let kept = Some(SignedDuration::from_hours(TXN_HOURS));
+        let expires = self.expires(Family::Outcome, &txn.id.0, now, kept);
         let entry = Entry {
             value: outcome.clone(),
             version: 0,
@@ -106,16 +139,20 @@ impl Inner {
                 amount,
                 expires_in,
             } => {
-                let expires = expires_in.map(|ttl| now + ttl);
-                let entry = self
-                    .counters
-                    .entry(counter.as_str().to_owned())
-                    .or_insert(Entry {
+                let name = counter.as_str();
+                if !self.counters.contains_key(name) {
+                    let expires = self.expires(Family::Counter, name, now, *expires_in);
+                    let empty = Entry {
                         value: 0,
                         version: 0,
                         expires,
-                    });
-                entry.value = entry.value.saturating_add_signed(*amount);
+                    };
+                    self.counters.insert(name.to_owned(), empty);
+                }
+                if let Some(entry) = self.counters.get_mut(name) {
+                    let sum = entry.value.saturating_add_signed(*amount);
+                    entry.value = sum.min(i64::MAX.unsigned_abs());
+                }
             }
             Write::Delete(key) => {
                 self.documents.remove(key.as_str());
@@ -135,10 +172,11 @@ impl Inner {
                 expires_in,
             } => {
                 self.versions += 1;
+                let expires = self.expires(Family::Document, key.as_str(), now, *expires_in);
                 let entry = Entry {
                     value: value.clone(),
                     version: self.versions,
-                    expires: expires_in.map(|ttl| now + ttl),
+                    expires,
                 };
                 self.documents.insert(key.as_str().to_owned(), entry);
             }
@@ -151,7 +189,49 @@ impl Inner {
     }
 }
 
+fn remove_expired<T>(entry: MapEntry<'_, String, Entry<T>>, now: Timestamp) {
+    if let MapEntry::Occupied(found) = entry
+        && found.get().expires.is_some_and(|expires| expires <= now)
+    {
+        found.remove();
+    }
+}
+
 impl Index {
+    /// Entries within `range` and beyond `after`, lowest first.
+    fn within(
+        &self,
+        range: &Range,
+        after: Option<&RangeEntry>,
+    ) -> impl DoubleEndedIterator<Item = &RangeEntry> {
+        let first_at = |order: &String| RangeEntry {
+            order: order.clone(),
+            key: Key::stored(""),
+        };
+        let beyond = after.cloned();
+        let (above, below) = if range.descending {
+            (None, beyond)
+        } else {
+            (beyond, None)
+        };
+        let from = range.from.as_ref().map(first_at);
+        let until = range.until.as_ref().map(first_at);
+        let start = match (from, above) {
+            (Some(from), Some(above)) if from > above => Bound::Included(from),
+            (_, Some(above)) => Bound::Excluded(above),
+            (from, None) => from.map_or(Bound::Unbounded, Bound::Included),
+        };
+        let end = [until, below].into_iter().flatten().min();
+        // The tree panics on bounds that cross each other.
+        let crossed = match (&start, &end) {
+            (Bound::Included(start) | Bound::Excluded(start), Some(end)) => start >= end,
+            _ => false,
+        };
+        let end = end.map_or(Bound::Unbounded, Bound::Excluded);
+        let inside = (!crossed).then(|| self.entries.range((start, end)));
+        inside.into_iter().flatten()
+    }
+
     fn remove(&mut self, key: &Key) {
         if let Some(order) = self.places.remove(key) {
             self.entries.remove(&RangeEntry {
@@ -210,8 +290,8 @@ impl StateStore for MemoryStore {
         limit: usize,
     ) -> Result<Page<(Key, Versioned), Key>> {
         check_limit(limit)?;
-        let from = match after {
-            Some(after) => Bound::Excluded(after.as_str()),
+        let from = match after.map(Key::as_str).filter(|after| *after >= prefix) {
+            Some(after) => Bound::Excluded(after),
             None => Bound::Included(prefix),
         };
         self.with(|inner, _| {
@@ -219,7 +299,7 @@ impl StateStore for MemoryStore {
                 .documents
                 .range::<str, _>((from, Bound::Unbounded))
                 .take_while(|(name, _)| name.starts_with(prefix))
-                .take(limit + 1)
+                .take(limit.saturating_add(1))
                 .map(|(name, entry)| (Key::stored(name), entry.versioned()))
                 .collect();
             let next = more(&mut items, limit).map(|(key, _)| key.clone());
@@ -235,19 +315,6 @@ impl StateStore for MemoryStore {
         limit: usize,
     ) -> Result<Page<RangeEntry, RangeEntry>> {
         check_limit(limit)?;
-        let beyond = |entry: &RangeEntry| match after {
-            None => true,
-            Some(after) if range.descending => entry < after,
-            Some(after) => entry > after,
-        };
-        let inside = |entry: &&RangeEntry| {
-            range.from.as_ref().is_none_or(|from| entry.order >= *from)
-                && range
-                    .until
-                    .as_ref()
-                    .is_none_or(|until| entry.order < *until)
-                && beyond(entry)
-        };
         self.with(|inner, _| {
             let Some(index) = inner.indexes.get(index) else {
                 return Ok(Page {
@@ -255,11 +322,15 @@ impl StateStore for MemoryStore {
                     next: None,
                 });
             };
-            let inside = index.entries.iter().filter(inside);
+            let inside = index.within(range, after);
             let mut items: Vec<RangeEntry> = if range.descending {
-                inside.rev().take(limit + 1).cloned().collect()
+                inside
+                    .rev()
+                    .take(limit.saturating_add(1))
+                    .cloned()
+                    .collect()
             } else {
-                inside.take(limit + 1).cloned().collect()
+                inside.take(limit.saturating_add(1)).cloned().collect()
             };
             let next = more(&mut items, limit).cloned();
             Ok(Page { items, next })

@@ -43,7 +43,7 @@ pub struct SqliteStore {
     access: Access,
     clock: Arc<dyn Clock>,
     connection: Arc<Mutex<Connection>>,
-    steps: Arc<AtomicU64>,
+    steps: AtomicU64,
 }
 
 impl SqliteStore {
@@ -59,28 +59,39 @@ impl SqliteStore {
             access,
             clock,
             connection: Arc::new(Mutex::new(connection)),
-            steps: Arc::default(),
+            steps: AtomicU64::default(),
         })
     }
 
-    /// Steps that SQLite's machine has taken for index pages so far: what a page costs, whatever the
+    /// Steps that SQLite's machine has taken for pages so far: what a page costs, whatever the
     /// clock says.
     pub fn steps(&self) -> u64 {
         self.steps.load(Ordering::Relaxed)
     }
 
-    /// Runs `act` off the async threads.
+    /// Runs `act` on the tables, off the async threads.
+    async fn read<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&Tables<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.run(|connection, clock| {
+            let now = clock.now();
+            act(&Tables { connection, now })
+        })
+        .await
+    }
+
+    /// Runs `act` off the async threads. The clock is asked when the wait for others is over: what
+    /// expired meanwhile has expired.
     async fn run<T: Send + 'static>(
         &self,
-        act: impl FnOnce(&mut Connection, Timestamp) -> Result<T> + Send + 'static,
+        act: impl FnOnce(&mut Connection, &dyn Clock) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let connection = Arc::clone(&self.connection);
         let clock = Arc::clone(&self.clock);
         let task = tokio::task::spawn_blocking(move || {
             let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
-            // Asked under the lock: waiting for it takes time too.
-            let now = clock.now();
-            act(&mut connection, now)
+            act(&mut connection, &*clock)
         });
         task.await.map_err(|error| StoreError::Ambiguous {
             backend: BACKEND,
@@ -92,20 +103,20 @@ impl SqliteStore {
         if self.access == Access::ReadOnly {
             return Err(StoreError::ReadOnly { backend: BACKEND });
         }
-        self.run(move |connection, now| {
+        self.run(move |connection, clock| {
             let transaction = connection
                 .transaction_with_behavior(TransactionBehavior::Immediate)
                 .map_err(failed)?;
             let tables = Tables {
                 connection: &transaction,
-                now,
+                now: clock.now(),
             };
             let mut outcomes = Vec::with_capacity(txns.len());
             for txn in &txns {
                 outcomes.push(tables.commit(txn)?);
             }
             tables.purge()?;
-            transaction.commit().map_err(failed)?;
+            transaction.commit().map_err(unfinished)?;
             Ok(outcomes)
         })
         .await
@@ -131,20 +142,14 @@ impl StateStore for SqliteStore {
 
     async fn get(&self, keys: &[Key]) -> Result<Vec<Option<Versioned>>> {
         let keys = keys.to_vec();
-        self.run(move |connection, now| {
-            let tables = Tables { connection, now };
-            keys.iter().map(|key| tables.document(key)).collect()
-        })
-        .await
+        self.read(move |tables| keys.iter().map(|key| tables.document(key)).collect())
+            .await
     }
 
     async fn counters(&self, keys: &[Key]) -> Result<Vec<u64>> {
         let keys = keys.to_vec();
-        self.run(move |connection, now| {
-            let tables = Tables { connection, now };
-            keys.iter().map(|key| tables.counter(key)).collect()
-        })
-        .await
+        self.read(move |tables| keys.iter().map(|key| tables.counter(key)).collect())
+            .await
     }
 
     async fn scan(
@@ -155,10 +160,11 @@ impl StateStore for SqliteStore {
     ) -> Result<Page<(Key, Versioned), Key>> {
         check_limit(limit)?;
         let (prefix, after) = (prefix.to_owned(), after.cloned());
-        self.run(move |connection, now| {
-            Tables { connection, now }.scan(&prefix, after.as_ref(), limit)
-        })
-        .await
+        let (page, steps) = self
+            .read(move |tables| tables.scan(&prefix, after.as_ref(), limit))
+            .await?;
+        self.steps.fetch_add(steps, Ordering::Relaxed);
+        Ok(page)
     }
 
     async fn range(
@@ -170,14 +176,11 @@ impl StateStore for SqliteStore {
     ) -> Result<Page<RangeEntry, RangeEntry>> {
         check_limit(limit)?;
         let (index, range, after) = (index.to_owned(), range.clone(), after.cloned());
-        let steps = Arc::clone(&self.steps);
-        self.run(move |connection, now| {
-            let tables = Tables { connection, now };
-            let (page, taken) = tables.range(&index, &range, after.as_ref(), limit)?;
-            steps.fetch_add(taken, Ordering::Relaxed);
-            Ok(page)
-        })
-        .await
+        let (page, steps) = self
+            .read(move |tables| tables.range(&index, &range, after.as_ref(), limit))
+            .await?;
+        self.steps.fetch_add(steps, Ordering::Relaxed);
+        Ok(page)
     }
 
     async fn commit(&self, txn: &Txn) -> Result<CommitOutcome> {
@@ -203,6 +206,18 @@ impl StateStore for SqliteStore {
                 .map_err(failed)
         })
         .await
+    }
+}
+
+/// A failure of the last step of a commit. Where writing itself failed, what reached the disk is not
+/// known before the file is opened again.
+fn unfinished(error: rusqlite::Error) -> StoreError {
+    match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::SystemIoFailure) => StoreError::Ambiguous {
+            backend: BACKEND,
+            reason: error.to_string(),
+        },
+        _ => failed(error),
     }
 }
 

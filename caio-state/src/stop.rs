@@ -49,7 +49,7 @@ pub fn clear() -> Write {
 /// Commits writes without guards: stopping must not depend on anything else.
 pub async fn commit(store: &dyn StateStore, ids: &dyn IdSource, writes: Vec<Write>) -> Result<()> {
     store
-        .commit(&Txn {
+        .commit_surely(&Txn {
             id: TxnId(ids.id()),
             guards: Vec::new(),
             writes,

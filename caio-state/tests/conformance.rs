@@ -1,4 +1,4 @@
-//! Every backend against every law; what is particular to SQLite's file; a model of the store.
+//! Every backend against every law, and against a model of the store.
 #![cfg(feature = "conformance")]
 #![allow(
     clippy::match_same_arms,
@@ -8,15 +8,13 @@
 )]
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 use caio_core::Clock;
 use caio_state::conformance::{TestClock, all};
 use caio_state::{
-    Access, CommitOutcome, Guard, Key, MemoryStore, Range, SqliteStore, StateStore, StateStoreExt,
-    StoreError, Txn, TxnId, Write,
+    Access, CommitOutcome, Guard, Key, MemoryStore, Range, SqliteStore, StateStore, Txn, TxnId,
+    Write,
 };
 use proptest::prelude::*;
 
@@ -53,117 +51,6 @@ async fn memory_obeys_every_law_behind_box() {
 async fn sqlite_obeys_every_law() {
     let laws = all(sqlite).await;
     println!("sqlite: {} laws", laws.len());
-}
-
-#[tokio::test]
-async fn a_file_is_private_and_read_only_changes_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("deep/caio.db");
-    let clock: Arc<dyn Clock> = TestClock::noon();
-    let reader = SqliteStore::open(&path, Arc::clone(&clock), Access::ReadOnly).unwrap();
-    assert_eq!(reader.dump().await.unwrap(), "");
-    assert!(
-        !path.exists() && !path.parent().unwrap().exists(),
-        "reading makes nothing"
-    );
-
-    let writer = SqliteStore::open(&path, Arc::clone(&clock), Access::ReadWrite).unwrap();
-    assert_eq!(
-        fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-        0o600
-    );
-    assert_eq!(
-        fs::metadata(path.parent().unwrap())
-            .unwrap()
-            .permissions()
-            .mode()
-            & 0o777,
-        0o700
-    );
-    let key = Key::new(&["a"]);
-    let put = Write::Put {
-        key: key.clone(),
-        value: b"1".to_vec(),
-        expires_in: None,
-    };
-    let txn = Txn {
-        id: TxnId("1".to_owned()),
-        guards: vec![],
-        writes: vec![put],
-    };
-    writer.commit(&txn).await.unwrap();
-
-    let reader = SqliteStore::open(&path, clock, Access::ReadOnly).unwrap();
-    assert!(reader.get(std::slice::from_ref(&key)).await.unwrap()[0].is_some());
-    assert!(matches!(
-        reader.commit(&txn).await,
-        Err(StoreError::ReadOnly { .. })
-    ));
-}
-
-#[test]
-fn what_is_no_store_is_refused_with_what_to_do() {
-    let folder = tempfile::tempdir().unwrap();
-    let open = |path: &std::path::Path| {
-        let access = Access::ReadWrite;
-        SqliteStore::open(path, TestClock::noon(), access)
-            .unwrap_err()
-            .to_string()
-    };
-    assert!(open(folder.path()).contains("folder"));
-    let text = folder.path().join("text.db");
-    fs::write(
-        &text,
-        "this is no database, it is a text that is long enough to be looked at",
-    )
-    .unwrap();
-    assert!(open(&text).contains("--store"), "{}", open(&text));
-    let foreign = folder.path().join("foreign.db");
-    rusqlite::Connection::open(&foreign)
-        .unwrap()
-        .execute_batch("CREATE TABLE t (x)")
-        .unwrap();
-    assert!(open(&foreign).contains("another program"));
-    let newer = folder.path().join("newer.db");
-    SqliteStore::open(&newer, TestClock::noon(), Access::ReadWrite).unwrap();
-    rusqlite::Connection::open(&newer)
-        .unwrap()
-        .pragma_update(None, "user_version", 99)
-        .unwrap();
-    assert!(open(&newer).contains("newer version"));
-    assert!(open(std::path::Path::new("/proc/none/caio.db")).contains("cannot be made"));
-}
-
-/// What a page costs follows the page, not the data.
-#[tokio::test]
-async fn a_page_takes_as_many_steps_among_many_entries_as_among_few() {
-    let mut taken = Vec::new();
-    for size in [1_000, 100_000] {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x.db");
-        let store = SqliteStore::open(&path, TestClock::noon(), Access::ReadWrite).unwrap();
-        let index = |number: usize| Write::Index {
-            index: "i".to_owned(),
-            order: format!("{number:09}"),
-            key: Key::new(&["d", &number.to_string()]),
-        };
-        let writes = (0..size).map(index).collect();
-        store
-            .commit(&Txn {
-                id: TxnId("1".to_owned()),
-                guards: vec![],
-                writes,
-            })
-            .await
-            .unwrap();
-        let first = store.range("i", &Range::default(), None, 50).await.unwrap();
-        store
-            .range("i", &Range::default(), first.next.as_ref(), 50)
-            .await
-            .unwrap();
-        taken.push(store.steps());
-    }
-    assert_eq!(taken[0], taken[1]);
 }
 
 /// One operation of the model test.

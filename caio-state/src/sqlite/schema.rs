@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::{Access, BACKEND, failed};
 use crate::error::{Result, StoreError};
@@ -115,8 +115,13 @@ fn create_private(path: &Path) -> Result<()> {
 
 /// Refuses a file that is no database, a foreign one, and one of a newer version.
 fn check(connection: &Connection, path: &Path) -> Result<()> {
-    let version =
-        pragma(connection, "user_version").map_err(|error| not_ours(path, &error.to_string()))?;
+    let found = connection.pragma_query_value(None, "user_version", |row| row.get::<_, i32>(0));
+    let version = match found {
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
+            return Err(not_ours(path, "it is no database"));
+        }
+        version => version.map_err(failed)?,
+    };
     let application = pragma(connection, "application_id")?;
     let tables: i64 = connection
         .query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, StatementStatus, params};
 
 use super::failed;
 use crate::error::Result;
-use crate::guard::{TXN_HOURS, View, first_failing};
+use crate::guard::{TXN_HOURS, View, first_failing, later};
 use crate::key::Key;
 use crate::memory::more;
 use crate::store::{Page, Range, RangeEntry, Version, Versioned};
@@ -46,23 +46,32 @@ impl View for Tables<'_> {
     }
 }
 
+/// A page, and the steps of SQLite's machine that it took.
+type Counted<T, N> = (Page<T, N>, u64);
+
 impl Tables<'_> {
+    /// A page of documents.
     pub(super) fn scan(
         &self,
         prefix: &str,
         after: Option<&Key>,
         limit: usize,
-    ) -> Result<Page<(Key, Versioned), Key>> {
-        let sql = "SELECT key, value, version FROM document \
-                   WHERE key >= ?1 AND key > ?2 AND (expires IS NULL OR expires > ?3) \
-                   ORDER BY key LIMIT ?4";
-        let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
-        let after = after.map_or("", Key::as_str);
-        let mut rows = statement
-            .query(params![prefix, after, self.micros(), rows(limit)])
+    ) -> Result<Counted<(Key, Versioned), Key>> {
+        // One lower bound: of two, SQLite would seek to one and walk from there to the other.
+        let (beyond, from) = match after.map(Key::as_str).filter(|after| *after >= prefix) {
+            Some(after) => (">", after),
+            None => (">=", prefix),
+        };
+        let sql = format!(
+            "SELECT key, value, version FROM document \
+             WHERE key {beyond} ?1 AND (expires IS NULL OR expires > ?2) ORDER BY key LIMIT ?3"
+        );
+        let mut statement = self.connection.prepare_cached(&sql).map_err(failed)?;
+        let mut found = statement
+            .query(params![from, self.micros(), rows(limit)])
             .map_err(failed)?;
         let mut items = Vec::new();
-        while let Some(row) = rows.next().map_err(failed)? {
+        while let Some(row) = found.next().map_err(failed)? {
             let key: String = row.get(0).map_err(failed)?;
             if !key.starts_with(prefix) {
                 break;
@@ -71,43 +80,20 @@ impl Tables<'_> {
             let version = version(row.get(2).map_err(failed)?);
             items.push((Key::stored(&key), Versioned { value, version }));
         }
+        drop(found);
         let next = more(&mut items, limit).map(|(key, _)| key.clone());
-        Ok(Page { items, next })
+        Ok((Page { items, next }, steps(&statement)))
     }
 
-    /// A page, and the steps of SQLite's machine that it took.
+    /// A page of an index.
     pub(super) fn range(
         &self,
         index: &str,
         range: &Range,
         after: Option<&RangeEntry>,
         limit: usize,
-    ) -> Result<(Page<RangeEntry, RangeEntry>, u64)> {
-        // Row values are compared in the order of the primary key, so a page is one seek and
-        // `limit` steps, wherever it begins.
-        let mut sql = "SELECT position, key FROM place WHERE name = ?1".to_owned();
-        let mut values: Vec<&str> = vec![index];
-        if let Some(from) = &range.from {
-            values.push(from);
-            sql.push_str(&format!(" AND position >= ?{}", values.len()));
-        }
-        if let Some(until) = &range.until {
-            values.push(until);
-            sql.push_str(&format!(" AND position < ?{}", values.len()));
-        }
-        if let Some(after) = after {
-            values.extend([after.order.as_str(), after.key.as_str()]);
-            let (beyond, last) = (if range.descending { '<' } else { '>' }, values.len());
-            sql.push_str(&format!(
-                " AND (position, key) {beyond} (?{}, ?{last})",
-                last - 1
-            ));
-        }
-        let direction = if range.descending { "DESC" } else { "ASC" };
-        sql.push_str(&format!(
-            " ORDER BY position {direction}, key {direction} LIMIT {}",
-            rows(limit)
-        ));
+    ) -> Result<Counted<RangeEntry, RangeEntry>> {
+        let (sql, values) = page_of_index(index, range, after, limit);
         let mut statement = self.connection.prepare_cached(&sql).map_err(failed)?;
         let mut found = statement
             .query(rusqlite::params_from_iter(values))
@@ -121,9 +107,8 @@ impl Tables<'_> {
             });
         }
         drop(found);
-        let steps = statement.reset_status(StatementStatus::VmStep);
         let next = more(&mut items, limit).cloned();
-        Ok((Page { items, next }, u64::try_from(steps).unwrap_or(0)))
+        Ok((Page { items, next }, steps(&statement)))
     }
 
     pub(super) fn commit(&self, txn: &Txn) -> Result<CommitOutcome> {
@@ -137,7 +122,7 @@ impl Tables<'_> {
             }
         }
         let guard = refused.and_then(|guard| i64::try_from(guard).ok());
-        let expires = micros(self.now + SignedDuration::from_hours(TXN_HOURS));
+        let expires = micros(later(self.now, SignedDuration::from_hours(TXN_HOURS)));
         self.execute(
             "INSERT OR REPLACE INTO outcome (id, guard, expires) VALUES (?1, ?2, ?3)",
             params![txn.id.0, guard, expires],
@@ -173,25 +158,27 @@ impl Tables<'_> {
             } => self.execute(
                 "INSERT INTO counter (key, value, expires) VALUES (?1, max(0, ?2), ?3) \
                  ON CONFLICT (key) DO UPDATE SET \
-                   value = iif(expires <= ?4, max(0, ?2), max(0, value + ?2)), \
+                   value = CASE \
+                     WHEN expires <= ?4 THEN max(0, ?2) \
+                     WHEN value > ?5 - max(0, ?2) THEN ?5 \
+                     ELSE max(0, value + ?2) END, \
                    expires = iif(expires <= ?4, ?3, expires)",
                 params![
                     counter.as_str(),
                     amount,
                     self.expires(*expires_in),
-                    self.micros()
+                    self.micros(),
+                    i64::MAX
                 ],
             ),
             Write::Delete(key) => {
                 self.execute("DELETE FROM document WHERE key = ?1", params![key.as_str()])
             }
-            Write::Index { index, order, key } => {
-                self.unindex(index, key)?;
-                self.execute(
-                    "INSERT INTO place (name, position, key) VALUES (?1, ?2, ?3)",
-                    params![index, order, key.as_str()],
-                )
-            }
+            // An earlier place of this key breaks `place_key` and is replaced with it.
+            Write::Index { index, order, key } => self.execute(
+                "INSERT OR REPLACE INTO place (name, position, key) VALUES (?1, ?2, ?3)",
+                params![index, order, key.as_str()],
+            ),
             Write::Put {
                 key,
                 value,
@@ -235,12 +222,72 @@ impl Tables<'_> {
     }
 
     fn expires(&self, ttl: Option<SignedDuration>) -> Option<i64> {
-        ttl.map(|ttl| micros(self.now + ttl))
+        ttl.map(|ttl| micros(later(self.now, ttl)))
     }
 
     fn micros(&self) -> i64 {
         micros(self.now)
     }
+}
+
+/// The statement of a page of an index, and its values.
+///
+/// A page is one seek and `limit` steps, wherever it begins: row values are compared in the order of
+/// the primary key, and there is one bound on the side where the page starts, since of two SQLite
+/// would seek to one and walk from there to the other.
+fn page_of_index<'a>(
+    index: &'a str,
+    range: &'a Range,
+    after: Option<&'a RangeEntry>,
+    limit: usize,
+) -> (String, Vec<&'a str>) {
+    let inside = |after: &&RangeEntry| {
+        if range.descending {
+            let until = range.until.as_ref();
+            until.is_none_or(|until| after.order < *until)
+        } else {
+            let from = range.from.as_ref();
+            from.is_none_or(|from| after.order >= *from)
+        }
+    };
+    let after = after.filter(inside);
+    let mut sql = "SELECT position, key FROM place WHERE name = ?1".to_owned();
+    let mut values = vec![index];
+    if let Some(from) = range
+        .from
+        .as_ref()
+        .filter(|_| after.is_none() || range.descending)
+    {
+        values.push(from);
+        sql.push_str(&format!(" AND position >= ?{}", values.len()));
+    }
+    if let Some(until) = range
+        .until
+        .as_ref()
+        .filter(|_| after.is_none() || !range.descending)
+    {
+        values.push(until);
+        sql.push_str(&format!(" AND position < ?{}", values.len()));
+    }
+    if let Some(after) = after {
+        values.extend([after.order.as_str(), after.key.as_str()]);
+        let (beyond, last) = (if range.descending { '<' } else { '>' }, values.len());
+        sql.push_str(&format!(
+            " AND (position, key) {beyond} (?{}, ?{last})",
+            last - 1
+        ));
+    }
+    let direction = if range.descending { "DESC" } else { "ASC" };
+    sql.push_str(&format!(
+        " ORDER BY position {direction}, key {direction} LIMIT {}",
+        rows(limit)
+    ));
+    (sql, values)
+}
+
+/// Steps of SQLite's machine since this was asked last.
+fn steps(statement: &rusqlite::Statement<'_>) -> u64 {
+    u64::try_from(statement.reset_status(StatementStatus::VmStep)).unwrap_or(0)
 }
 
 fn micros(instant: Timestamp) -> i64 {
