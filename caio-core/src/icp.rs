@@ -10,7 +10,9 @@ mod compare;
 mod keywords;
 mod model;
 mod score;
+mod scorer;
 
 pub use compare::{Change, compare, reachable_tiers};
 pub use model::{Model, ModelError};
 pub use score::{Breakdown, Explanation, Points};
+pub use scorer::Scorer;

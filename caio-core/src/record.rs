@@ -8,6 +8,8 @@ mod columns;
 mod values;
 mod wire;
 
+use std::fmt;
+
 use serde_json::{Map, Value};
 
 use crate::identity::EmailKey;
@@ -18,6 +20,12 @@ pub use columns::{Column, FieldMap, HeaderProblem};
 
 use values::{Cell, Remarks};
 
+/// A row of texts that its reader still holds.
+pub trait Columns: fmt::Debug {
+    /// The text at `position`, from 0; `None` behind the last one.
+    fn text(&self, position: usize) -> Option<&str>;
+}
+
 /// A row, before anybody knows what it means.
 #[derive(Debug, Clone, Copy)]
 pub enum Record<'a> {
@@ -25,8 +33,8 @@ pub enum Record<'a> {
     Fields(&'a [String]),
     /// An object, flat or nested.
     Object(&'a Map<String, Value>),
-    /// One text a column, borrowed from the reader.
-    Slices(&'a [&'a str]),
+    /// One text a column, in the reader's memory.
+    Columns(&'a dyn Columns),
 }
 
 /// A lead, and what was odd about its row.
@@ -64,8 +72,8 @@ impl<'a> Record<'a> {
     }
 
     /// A row of texts, in the order of the header.
-    pub const fn from_slices(fields: &'a [&'a str]) -> Self {
-        Self::Slices(fields)
+    pub const fn from_columns(columns: &'a dyn Columns) -> Self {
+        Self::Columns(columns)
     }
 
     /// A JSON object.
@@ -157,9 +165,7 @@ impl<'a> Record<'a> {
                 Some(Cell::Text(text))
             }
             Self::Object(object) => columns::member(object, column, map).map(Cell::Json),
-            Self::Slices(fields) => fields
-                .get(map.position(column)?)
-                .map(|text| Cell::Text(text)),
+            Self::Columns(columns) => columns.text(map.position(column)?).map(Cell::Text),
         }
     }
 }

@@ -17,6 +17,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use caio_core::record::Columns;
 use serde_json::{Map, Value};
 
 pub use csv_rows::MAX_FIELD_BYTES;
@@ -238,11 +239,7 @@ impl RowReader {
         }
         match first {
             Record::Read(_) => {
-                let text = |position| {
-                    String::from_utf8_lossy(rows.field(position))
-                        .trim()
-                        .to_owned()
-                };
+                let text = |position| rows.field(position).trim().to_owned();
                 self.headers = (0..rows.len()).map(text).collect();
                 Ok(())
             }
@@ -280,8 +277,8 @@ impl RowReader {
             let problem = match read {
                 Record::End => return Ok(None),
                 Record::Read(line) => {
-                    if (0..rows.len()).all(|at| rows.field(at).iter().all(u8::is_ascii_whitespace))
-                    {
+                    let blank = |at| rows.field(at).trim_ascii().is_empty();
+                    if rows.not_utf8().is_none() && (0..rows.len()).all(blank) {
                         continue;
                     }
                     self.line = line;
@@ -427,14 +424,19 @@ impl<'a> Fields<'a> {
         if position >= self.rows.len() {
             return "";
         }
-        // The whole record was checked; a field ends at a character.
-        std::str::from_utf8(self.rows.field(position)).unwrap_or_default()
+        self.rows.field(position)
     }
 
     /// Every field.
     pub fn iter(&self) -> impl Iterator<Item = &'a str> {
         let fields = Fields { rows: self.rows };
         (0..fields.len()).map(move |position| fields.get(position))
+    }
+}
+
+impl Columns for Fields<'_> {
+    fn text(&self, position: usize) -> Option<&str> {
+        (position < self.rows.len()).then(|| self.rows.field(position))
     }
 }
 
@@ -502,8 +504,8 @@ fn frame(format: Format, sample: &[u8], text: Box<dyn BufRead + Send>) -> io::Re
 
 /// What is wrong with the frame of a CSV record.
 fn frame_problem<R: BufRead>(rows: &CsvRows<R>, wanted: usize) -> Option<(String, String)> {
-    if let Some(problem) = utf8_problem(rows.raw()) {
-        return Some(problem);
+    if let Some(valid) = rows.not_utf8() {
+        return Some(not_utf8(valid));
     }
     let found = rows.len();
     // Spreadsheets leave empty columns behind the last one.
@@ -515,6 +517,9 @@ fn frame_problem<R: BufRead>(rows: &CsvRows<R>, wanted: usize) -> Option<(String
             format!("{wanted} fields; a field with a delimiter in quotes"),
         ));
     }
+    if rows.raw().len() <= MAX_FIELD_BYTES {
+        return None;
+    }
     let long = (0..found).find(|at| rows.field(*at).len() > MAX_FIELD_BYTES)?;
     let bytes = rows.field(long).len();
     Some((
@@ -525,11 +530,14 @@ fn frame_problem<R: BufRead>(rows: &CsvRows<R>, wanted: usize) -> Option<(String
 
 fn utf8_problem(bytes: &[u8]) -> Option<(String, String)> {
     let error = std::str::from_utf8(bytes).err()?;
-    let reason = format!("byte {} of the row is not UTF-8", error.valid_up_to() + 1);
-    Some((
-        reason,
+    Some(not_utf8(error.valid_up_to()))
+}
+
+fn not_utf8(valid: usize) -> (String, String) {
+    (
+        format!("byte {} of the row is not UTF-8", valid + 1),
         "one encoding in the whole file: save it as UTF-8".to_owned(),
-    ))
+    )
 }
 
 fn too_long() -> (String, String) {

@@ -1,6 +1,9 @@
 //! Which class of keywords a text belongs to: all keywords of a field in one pass.
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use aho_corasick::automaton::{Automaton, OverlappingState};
+use aho_corasick::dfa::DFA;
+use aho_corasick::{Anchored, Input, Match};
+use smallvec::SmallVec;
 
 /// How a keyword matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -15,7 +18,7 @@ pub(super) enum Matching {
 /// The keywords of several classes.
 #[derive(Debug, Clone)]
 pub(super) struct Keywords {
-    automaton: AhoCorasick,
+    automaton: DFA,
     /// Class of each keyword.
     class: Vec<usize>,
     matching: Matching,
@@ -39,9 +42,10 @@ impl Keywords {
             .flat_map(|(class, keywords)| keywords.iter().map(move |_| class))
             .collect();
         let keywords = classes.iter().flat_map(|keywords| keywords.iter());
-        let automaton = AhoCorasick::builder()
+        // Texts are short: a search for the first letters of all keywords would cost more than it saves.
+        let automaton = DFA::builder()
             .ascii_case_insensitive(true)
-            .kind(Some(AhoCorasickKind::DFA))
+            .prefilter(false)
             .build(keywords)
             .map_err(|error| error.to_string())?;
         Ok(Self {
@@ -63,24 +67,25 @@ impl Keywords {
 
     fn class_of_lower(&self, text: &str) -> Option<usize> {
         if self.matching == Matching::Substring {
-            let found = self.automaton.find_overlapping_iter(text);
-            return found
+            return self
+                .matches(text)
                 .map(|found| self.class[found.pattern().as_usize()])
                 .min();
         }
-        let mut best: Option<usize> = None;
-        for found in self.automaton.find_overlapping_iter(text) {
-            let (start, end) = (found.start(), found.end());
-            if !is_word(text, start, end) || self.inside_longer(text, start, end) {
-                continue;
-            }
-            let class = self.class[found.pattern().as_usize()];
-            if self.first.contains(&class) {
-                return Some(class);
-            }
-            best = Some(best.map_or(class, |best| best.min(class)));
-        }
-        best
+        let whole_word = |found: &Match| is_word(text, found.start(), found.end());
+        let words: SmallVec<[Match; 8]> = self.matches(text).filter(whole_word).collect();
+        let inside_longer = |found: &Match| {
+            words.iter().any(|other| {
+                other.start() <= found.start()
+                    && other.end() >= found.end()
+                    && other.len() > found.len()
+            })
+        };
+        let classes = words
+            .iter()
+            .filter(|found| !inside_longer(found))
+            .map(|found| self.class[found.pattern().as_usize()]);
+        classes.min_by_key(|class| (!self.first.contains(class), *class))
     }
 
     /// Every class that a keyword of `text` belongs to, as a bit set.
@@ -93,7 +98,7 @@ impl Keywords {
             lower = text.to_lowercase();
             &lower
         };
-        let found = self.automaton.find_overlapping_iter(text).filter(|found| {
+        let found = self.matches(text).filter(|found| {
             self.matching == Matching::Substring || is_word(text, found.start(), found.end())
         });
         found.fold(0, |set, found| {
@@ -101,12 +106,16 @@ impl Keywords {
         })
     }
 
-    fn inside_longer(&self, text: &str, start: usize, end: usize) -> bool {
-        self.automaton.find_overlapping_iter(text).any(|other| {
-            other.start() <= start
-                && other.end() >= end
-                && other.end() - other.start() > end - start
-                && is_word(text, other.start(), other.end())
+    /// Every match, also those that overlap, by their ends.
+    fn matches(&self, text: &str) -> impl Iterator<Item = Match> {
+        let input = Input::new(text).anchored(Anchored::No);
+        let mut state = OverlappingState::start();
+        std::iter::from_fn(move || {
+            // Fails only for automata of another kind than the one that was built.
+            self.automaton
+                .try_find_overlapping(&input, &mut state)
+                .ok()?;
+            state.get_match()
         })
     }
 }

@@ -65,15 +65,53 @@ struct Found<'a> {
     points: Points,
 }
 
+/// What single texts of a lead mean: positions of classes.
+pub(super) trait Words {
+    fn title(&mut self, text: &str) -> Option<usize>;
+    fn industry(&mut self, text: &str) -> Option<usize>;
+    /// A bit set.
+    fn technology(&mut self, text: &str) -> u32;
+}
+
+impl Words for &Model {
+    fn title(&mut self, text: &str) -> Option<usize> {
+        self.title_class(text)
+    }
+
+    fn industry(&mut self, text: &str) -> Option<usize> {
+        self.industry_class(text)
+    }
+
+    fn technology(&mut self, text: &str) -> u32 {
+        self.technology_classes(text)
+    }
+}
+
 impl Model {
-    /// The score, without allocating.
+    /// The score of one lead; for many, see [`super::Scorer`].
     pub fn points(&self, lead: &Lead) -> Points {
-        self.find(lead).points
+        self.points_by(lead, self)
+    }
+
+    pub(super) fn points_by(&self, lead: &Lead, words: impl Words) -> Points {
+        self.find(lead, words).points
+    }
+
+    pub(super) fn title_class(&self, text: &str) -> Option<usize> {
+        self.titles.class_of(text)
+    }
+
+    pub(super) fn industry_class(&self, text: &str) -> Option<usize> {
+        self.industries.class_of(text)
+    }
+
+    pub(super) fn technology_classes(&self, text: &str) -> u32 {
+        self.technologies.classes_of(text)
     }
 
     /// The score, with one reason a component.
     pub fn explain(&self, lead: &Lead) -> Explanation {
-        let found = self.find(lead);
+        let found = self.find(lead, self);
         let Points {
             points,
             tier,
@@ -136,28 +174,22 @@ impl Model {
         }
     }
 
-    fn find(&self, lead: &Lead) -> Found<'_> {
+    fn find(&self, lead: &Lead, mut words: impl Words) -> Found<'_> {
         let data = &self.data;
         let employees = match data.unknown_size {
             UnknownSize::Disqualify => Some(lead.company.employees.unwrap_or(0)),
             UnknownSize::NoPoints => lead.company.employees,
         };
-        let class = |classes: &'_ [Class], position: Option<usize>| {
-            position.map(|at| at.min(classes.len()))
-        };
-        let title =
-            class(&data.title, self.titles.class_of(&lead.title)).and_then(|at| data.title.get(at));
-        let industry = class(
-            &data.industry,
-            self.industries.class_of(&lead.company.industry),
-        )
-        .and_then(|at| data.industry.get(at));
+        let title = words.title(&lead.title).and_then(|at| data.title.get(at));
+        let industry = words
+            .industry(&lead.company.industry)
+            .and_then(|at| data.industry.get(at));
         let kind = lead.source.kind.as_str();
         let mut breakdown = Breakdown {
             size: employees.map_or(0, |employees| self.size(employees)),
             title: title.map_or(0, |class| class.points),
             industry: industry.map_or(0, |class| class.points),
-            technology: self.technology(&lead.company.technologies),
+            technology: self.technology(&lead.company.technologies, words),
             intent: self.intent(&lead.intent, kind),
             bonus: data.bonus.get(kind).copied().unwrap_or(0),
             multiplier_percent: 100,
@@ -212,7 +244,7 @@ impl Model {
         band.map_or(0, |band| band.points)
     }
 
-    fn technology(&self, technologies: &[String]) -> u32 {
+    fn technology(&self, technologies: &[String], mut words: impl Words) -> u32 {
         let rules = &self.data.technology;
         let mut sum = 0;
         for (position, name) in technologies.iter().enumerate() {
@@ -224,7 +256,7 @@ impl Model {
             if rules.count == TechnologyCount::EachProductOnce && again() {
                 continue;
             }
-            let classes = self.technologies.classes_of(name);
+            let classes = words.technology(name);
             let points = rules.classes.iter().enumerate();
             sum += points
                 .filter(|(at, _)| classes & 1 << at != 0)

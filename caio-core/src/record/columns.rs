@@ -117,7 +117,8 @@ columns! {
 /// Which column of a file means what.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FieldMap {
-    positions: Vec<(Column, usize)>,
+    /// Position of each column, by the place of its meaning in [`Column`].
+    positions: [Option<usize>; ENTRIES.len()],
     overrides: Vec<(Column, String)>,
     unknown: Vec<String>,
 }
@@ -232,10 +233,10 @@ impl FieldMap {
                     columns,
                 });
             };
-            map.positions.push((*column, position));
+            map.positions[*column as usize] = Some(position);
         }
         for (position, header) in headers.iter().enumerate() {
-            if map.positions.iter().any(|(_, taken)| *taken == position) {
+            if map.positions.contains(&Some(position)) {
                 continue;
             }
             let Some(column) = Column::meant_by(header) else {
@@ -243,7 +244,7 @@ impl FieldMap {
                 continue;
             };
             match map.position(column) {
-                None => map.positions.push((column, position)),
+                None => map.positions[column as usize] = Some(position),
                 Some(_) if map.overrides.iter().any(|(chosen, _)| *chosen == column) => {}
                 Some(first) => {
                     let (first, second) = (headers[first].clone(), header.clone());
@@ -284,11 +285,8 @@ impl FieldMap {
         self.overrides.is_empty()
     }
 
-    pub(super) fn position(&self, column: Column) -> Option<usize> {
-        self.positions
-            .iter()
-            .find(|(known, _)| *known == column)
-            .map(|(_, position)| *position)
+    pub(super) const fn position(&self, column: Column) -> Option<usize> {
+        self.positions[column as usize]
     }
 }
 

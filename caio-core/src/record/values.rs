@@ -158,7 +158,7 @@ impl Remarks {
             }
             Ok(text) => text
                 .split([',', ';', '|', '\n'])
-                .map(|item| self.text(column, Cell::Text(item)))
+                .map(|item| self.text(column, Cell::Text(item.trim_ascii())))
                 .filter(|item| !item.is_empty())
                 .collect(),
             Err(Value::Null) => Vec::new(),
@@ -172,16 +172,25 @@ impl Remarks {
 
 /// Whether cleaning would change nothing: printable ASCII, single spaces inside only.
 pub(super) fn is_clean(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let inner = |pair: &[u8]| pair != b"  ";
-    bytes.iter().all(|byte| (b' '..=b'~').contains(byte))
-        && bytes.first() != Some(&b' ')
-        && bytes.last() != Some(&b' ')
-        && bytes.windows(2).all(inner)
+    // Addresses, numbers and single words hold no space at all.
+    let Some(odd) = text.bytes().position(|byte| !byte.is_ascii_graphic()) else {
+        return true;
+    };
+    let mut last = if odd == 0 { b' ' } else { b'x' };
+    for byte in text.bytes().skip(odd) {
+        if !(b' '..=b'~').contains(&byte) || (byte == b' ' && last == b' ') {
+            return false;
+        }
+        last = byte;
+    }
+    last != b' '
 }
 
 /// The domain in a web address or domain, lower-case, without `www.`.
 pub(super) fn domain(text: &str) -> String {
+    if text.is_empty() {
+        return String::new();
+    }
     let text = text.trim().to_lowercase();
     let text = text
         .split_once("://")

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::io::{self, BufRead};
 
-use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
-use memchr::memchr;
+use csv_core::{ReadRecordResult, Reader, ReaderBuilder, Terminator};
+use memchr::{memchr, memchr_iter};
 
 use super::lines::{Line, Lines, MAX_ROW_BYTES, trim_ending};
 
@@ -18,8 +18,16 @@ pub(super) struct CsvRows<R> {
     backlog: VecDeque<(u64, Vec<u8>)>,
     delimiter: u8,
     raw: Vec<u8>,
+    /// Kept: making one costs more than reading a record with it.
+    splitter: Box<Reader>,
+    /// What the splitter writes.
     fields: Vec<u8>,
+    /// The fields, `gap` bytes between two of them; empty in a record that is not UTF-8.
+    text: String,
+    gap: usize,
     ends: Vec<usize>,
+    /// The first byte that is not UTF-8, in the record.
+    not_utf8: Option<usize>,
     count: usize,
 }
 
@@ -37,14 +45,18 @@ pub(super) enum Record {
 }
 
 impl<R: BufRead> CsvRows<R> {
-    pub(super) const fn new(lines: Lines<R>, delimiter: u8) -> Self {
+    pub(super) fn new(lines: Lines<R>, delimiter: u8) -> Self {
         Self {
             lines,
             backlog: VecDeque::new(),
             delimiter,
             raw: Vec::new(),
+            splitter: Box::new(splitter(delimiter)),
             fields: Vec::new(),
+            text: String::new(),
+            gap: 0,
             ends: Vec::new(),
+            not_utf8: None,
             count: 0,
         }
     }
@@ -59,14 +71,21 @@ impl<R: BufRead> CsvRows<R> {
         self.count
     }
 
-    /// One field of the record that was read last, unquoted.
-    pub(super) fn field(&self, position: usize) -> &[u8] {
-        let begin = if position == 0 {
-            0
-        } else {
-            self.ends[position - 1]
+    /// One field of the record that was read last, unquoted; `""` in a record that is not UTF-8.
+    #[inline]
+    pub(super) fn field(&self, position: usize) -> &str {
+        let begin = match position {
+            0 => 0,
+            _ => self.ends[position - 1] + self.gap,
         };
-        &self.fields[begin..self.ends[position]]
+        self.text
+            .get(begin..self.ends[position])
+            .unwrap_or_default()
+    }
+
+    /// The first byte of the record that was read last that is not UTF-8.
+    pub(super) const fn not_utf8(&self) -> Option<usize> {
+        self.not_utf8
     }
 
     /// Reads the next record.
@@ -77,6 +96,11 @@ impl<R: BufRead> CsvRows<R> {
             Line::TooLong(line) => return Ok(Record::TooLong(line)),
             Line::End => return Ok(Record::End),
         };
+        // Most records hold no quote: their fields stand as they are.
+        if memchr(b'"', &self.raw).is_none() {
+            self.split_plain();
+            return Ok(Record::Read(first));
+        }
         let mut quotes = Quotes::FieldStart;
         let mut scanned = 0;
         let mut ends = Vec::new();
@@ -98,7 +122,7 @@ impl<R: BufRead> CsvRows<R> {
                 }
             }
         }
-        self.split();
+        self.split_quoted();
         Ok(Record::Read(first))
     }
 
@@ -125,12 +149,29 @@ impl<R: BufRead> CsvRows<R> {
         Record::Unclosed(first)
     }
 
-    fn split(&mut self) {
-        let mut reader: Reader = ReaderBuilder::new().delimiter(self.delimiter).build();
-        let length = self.raw.len();
-        self.fields.resize(length.max(1), 0);
-        self.ends.resize(length + 1, 0);
+    fn split_plain(&mut self) {
         let record = trim_ending(&self.raw);
+        self.gap = 1;
+        self.ends.clear();
+        self.ends.extend(memchr_iter(self.delimiter, record));
+        self.ends.push(record.len());
+        self.count = self.ends.len();
+        let text = std::str::from_utf8(record);
+        self.not_utf8 = text.err().map(|error| error.valid_up_to());
+        self.text.clear();
+        self.text.push_str(text.unwrap_or_default());
+    }
+
+    fn split_quoted(&mut self) {
+        let reader = &mut self.splitter;
+        reader.reset();
+        let record = trim_ending(&self.raw);
+        self.not_utf8 = std::str::from_utf8(record)
+            .err()
+            .map(|error| error.valid_up_to());
+        self.gap = 0;
+        self.fields.resize(record.len() + 1, 0);
+        self.ends.resize(record.len() + 1, 0);
         let (mut read, mut written, mut ended) = (0, 0, 0);
         loop {
             let (result, used, put, found) = reader.read_record(
@@ -157,9 +198,22 @@ impl<R: BufRead> CsvRows<R> {
                 _ => break,
             }
         }
-        self.fields.truncate(written);
         self.count = ended;
+        self.text.clear();
+        // Quotes and delimiters are ASCII: without them, text is text still.
+        let fields = std::str::from_utf8(&self.fields[..written]);
+        if self.not_utf8.is_none() {
+            self.text.push_str(fields.unwrap_or_default());
+        }
     }
+}
+
+/// A splitter of records whose line ending is gone.
+fn splitter(delimiter: u8) -> Reader {
+    ReaderBuilder::new()
+        .delimiter(delimiter)
+        .terminator(Terminator::Any(b'\n'))
+        .build()
 }
 
 /// Where a scan stands between two bytes.
@@ -174,10 +228,6 @@ enum Quotes {
 
 impl Quotes {
     fn after(self, bytes: &[u8], delimiter: u8) -> Self {
-        // Most lines hold no quote at all.
-        if self == Self::FieldStart && memchr(b'"', bytes).is_none() {
-            return Self::FieldStart;
-        }
         bytes.iter().fold(self, |state, byte| match (state, *byte) {
             (Self::Inside, b'"') => Self::Closing,
             (Self::FieldStart | Self::Closing, b'"') | (Self::Inside, _) => Self::Inside,

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::icp::Scorer;
 use crate::identity::EmailKey;
 use crate::lead::{Company, LeadSource};
 
@@ -147,6 +148,10 @@ proptest! {
             lead.source.kind = kind.to_owned();
             let points = model.points(&lead);
             prop_assert!(points.points <= 100);
+            let mut scorer = Scorer::new(&model);
+            for _ in 0..2 {
+                prop_assert_eq!(scorer.points(&lead), points, "also from memory");
+            }
             let explained = model.explain(&lead);
             prop_assert_eq!((points.points, points.tier), (explained.points, explained.tier));
             lead.company.technologies.reverse();
