@@ -344,6 +344,9 @@ pub(crate) enum IcpCommand {
         /// The other
         #[arg(long, default_value = "default")]
         b: String,
+        /// At most so many leads that change tier; the counts are always of all
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
     },
     /// Allow live sending with this model, as it is now
     Adopt {

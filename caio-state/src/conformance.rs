@@ -7,10 +7,14 @@
 
 mod laws;
 mod races;
+mod redis_server;
+
+pub use redis_server::RedisServer;
 
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
 use caio_core::{Clock, IdSource};
 use jiff::{SignedDuration, Timestamp};
@@ -18,14 +22,29 @@ use jiff::{SignedDuration, Timestamp};
 use crate::store::StateStore;
 use crate::txn::{Guard, Txn, TxnId, Write};
 
-/// A clock that a test sets.
+/// The time of a test: set by hand, or, for a store with a clock of its own, real and shortened.
 #[derive(Debug)]
-pub struct TestClock(AtomicI64);
+pub struct TestClock {
+    micros: AtomicI64,
+    real: Option<Shortened>,
+}
+
+/// Real time, in which a law's hour is short.
+#[derive(Debug, Clone, Copy)]
+pub struct Shortened {
+    /// What a law's hour takes.
+    pub hour: Duration,
+    /// How long the store keeps the outcome of a transaction.
+    pub outcomes_kept: Duration,
+}
 
 impl TestClock {
     /// A clock that stands at `start`.
     pub fn new(start: Timestamp) -> Arc<Self> {
-        Arc::new(Self(AtomicI64::new(start.as_microsecond())))
+        Arc::new(Self {
+            micros: AtomicI64::new(start.as_microsecond()),
+            real: None,
+        })
     }
 
     /// A clock that stands at noon on a Monday in March.
@@ -33,16 +52,48 @@ impl TestClock {
         Self::new(Timestamp::from_second(1_772_452_800).unwrap_or(Timestamp::UNIX_EPOCH))
     }
 
-    /// Moves it.
+    /// Real time for stores that have their own.
+    pub fn shortened(real: Shortened) -> Arc<Self> {
+        Arc::new(Self {
+            micros: AtomicI64::new(0),
+            real: Some(real),
+        })
+    }
+
+    /// What `span` takes on this clock.
+    pub fn span(&self, span: SignedDuration) -> SignedDuration {
+        let shorter = |real: Shortened| {
+            let factor = real.hour.as_secs_f64() / 3600.0;
+            SignedDuration::from_secs_f64(span.as_secs_f64() * factor)
+        };
+        self.real.map_or(span, shorter)
+    }
+
+    /// Lets `by` pass.
     pub fn advance(&self, by: SignedDuration) {
-        let micros = i64::try_from(by.as_micros()).unwrap_or(0);
-        self.0.fetch_add(micros, Ordering::SeqCst);
+        self.pass(self.span(by));
+    }
+
+    /// Lets so much time pass that no outcome is kept any more.
+    pub fn advance_past_outcomes(&self) {
+        let kept = self.real.map(|real| real.outcomes_kept + real.hour / 10);
+        let kept = kept.and_then(|kept| SignedDuration::try_from(kept).ok());
+        self.pass(kept.unwrap_or(SignedDuration::from_hours(25)));
+    }
+
+    fn pass(&self, time: SignedDuration) {
+        if self.real.is_some() {
+            std::thread::sleep(Duration::try_from(time).unwrap_or_default());
+        } else {
+            let micros = i64::try_from(time.as_micros()).unwrap_or(0);
+            self.micros.fetch_add(micros, Ordering::SeqCst);
+        }
     }
 }
 
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
-        let micros = self.0.load(Ordering::SeqCst);
+        let micros = self.micros.load(Ordering::SeqCst);
         Timestamp::from_microsecond(micros).unwrap_or(Timestamp::UNIX_EPOCH)
     }
 }
@@ -72,9 +123,23 @@ where
     S: AsRef<dyn StateStore>,
     F: Future<Output = S>,
 {
+    all_in(TestClock::noon, async |clock| make(clock).await).await
+}
+
+/// The same on clocks of a certain kind.
+///
+/// # Panics
+/// When a law does not hold.
+pub async fn all_in<S>(
+    clock: impl Fn() -> Arc<TestClock>,
+    make: impl AsyncFn(Arc<dyn Clock>) -> S,
+) -> Vec<&'static str>
+where
+    S: AsRef<dyn StateStore>,
+{
     let mut names = Vec::new();
     for (name, law) in laws::LAWS.iter().chain(races::RACES) {
-        let clock = TestClock::noon();
+        let clock = clock();
         let store = make(clock.clone()).await;
         law(store.as_ref(), &clock).await;
         names.push(*name);

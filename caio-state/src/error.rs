@@ -32,6 +32,19 @@ pub enum StoreError {
     /// The request makes no sense.
     #[error("invalid request to the store: {0}")]
     Invalid(String),
+    /// The store has forgotten commits that it had acknowledged: an older copy came back.
+    #[error(
+        "{backend}: data was lost: commit {seen} was acknowledged, the store now stands at {found}; \
+         nothing is written until somebody has looked (`caio doctor`)"
+    )]
+    LostData {
+        /// Backend.
+        backend: &'static str,
+        /// Sequence that was acknowledged.
+        seen: u64,
+        /// Sequence found.
+        found: u64,
+    },
     /// The store was opened for reading.
     #[error("{backend}: opened read-only, nothing can be written")]
     ReadOnly {
@@ -48,6 +61,19 @@ pub enum StoreError {
         /// Cause.
         #[source]
         source: Option<Box<dyn Error + Send + Sync>>,
+    },
+    /// The data belongs to another environment.
+    #[error(
+        "{backend}: the data under this prefix belongs to environment `{found}`, not `{expected}`; \
+         give this one a prefix of its own"
+    )]
+    WrongEnvironment {
+        /// Backend.
+        backend: &'static str,
+        /// What this process was told.
+        expected: String,
+        /// What the store says.
+        found: String,
     },
     /// The backend cannot do this.
     #[error("{backend} does not support {operation}")]
@@ -66,9 +92,11 @@ impl StoreError {
             Self::Ambiguous { .. } => "store.ambiguous",
             Self::Corrupt { .. } => "store.corrupt",
             Self::Invalid(_) => "store.invalid",
+            Self::LostData { .. } => "store.lost_data",
             Self::ReadOnly { .. } => "store.read_only",
             Self::Unavailable { .. } => "store.unavailable",
             Self::Unsupported { .. } => "store.unsupported",
+            Self::WrongEnvironment { .. } => "store.wrong_environment",
         }
     }
 }

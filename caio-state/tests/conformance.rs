@@ -9,12 +9,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use caio_core::Clock;
-use caio_state::conformance::{TestClock, all};
+use caio_state::conformance::{RedisServer, Shortened, TestClock, all, all_in};
 use caio_state::{
-    Access, CommitOutcome, Guard, Key, MemoryStore, Range, SqliteStore, StateStore, Txn, TxnId,
-    Write,
+    Access, CommitOutcome, Guard, Key, MemoryStore, Range, RedisStore, SqliteStore, StateStore,
+    Txn, TxnId, Write,
 };
 use proptest::prelude::*;
 
@@ -51,6 +53,37 @@ async fn memory_obeys_every_law_behind_box() {
 async fn sqlite_obeys_every_law() {
     let laws = all(sqlite).await;
     println!("sqlite: {} laws", laws.len());
+}
+
+/// A law's hour in real time: long enough that a busy machine does not count as an hour.
+const REAL: Shortened = Shortened {
+    hour: Duration::from_millis(1500),
+    outcomes_kept: Duration::from_millis(1500),
+};
+
+fn redis(server: &RedisServer, prefix: &str) -> Arc<dyn StateStore> {
+    let mut options = server.options(prefix);
+    options.outcomes_kept = REAL.outcomes_kept;
+    options.timeout = Duration::from_secs(10);
+    Arc::new(RedisStore::open(options, Access::ReadWrite).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn redis_obeys_every_law_under_every_kind_of_prefix() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = RedisServer::start(folder.path(), &[]).unwrap();
+    for prefix in ["caio-test", "{caio}*[x]"] {
+        let stores = AtomicUsize::new(0);
+        let laws = all_in(
+            || TestClock::shortened(REAL),
+            async |_| {
+                let number = stores.fetch_add(1, Ordering::SeqCst);
+                redis(&server, &format!("{prefix}-{number}"))
+            },
+        )
+        .await;
+        println!("redis, prefix {prefix}: {} laws", laws.len());
+    }
 }
 
 /// One operation of the model test.

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use caio_core::Lead;
-use caio_core::icp::{Model, compare};
+use caio_core::icp::{Model, Scorer, compare};
 use caio_core::record::{FieldMap, Record};
+use caio_core::{Lead, Tier};
 use caio_dispatch::icp::adopt;
 use caio_dispatch::source::{RowData, RowReader};
 use caio_state::Access;
@@ -55,7 +55,9 @@ pub(super) async fn run(context: &Context, command: IcpCommand) -> Result<Exit> 
             }
             Ok(Exit::Done)
         }
-        IcpCommand::Compare { file, a, b } => compare_models(context, &file, &a, &b),
+        IcpCommand::Compare { file, a, b, limit } => {
+            compare_models(context, &file, [&a, &b], limit)
+        }
         IcpCommand::Adopt { name } => {
             let model = context.model(Some(&name))?;
             let by = context.by()?;
@@ -82,46 +84,67 @@ pub(super) async fn run(context: &Context, command: IcpCommand) -> Result<Exit> 
     }
 }
 
-fn compare_models(context: &Context, file: &std::path::Path, a: &str, b: &str) -> Result<Exit> {
+fn compare_models(
+    context: &Context,
+    file: &std::path::Path,
+    [a, b]: [&str; 2],
+    limit: usize,
+) -> Result<Exit> {
     let (first, second) = (context.model(Some(a))?, context.model(Some(b))?);
+    let (mut before, mut after) = (Scorer::new(&first), Scorer::new(&second));
     let (reader, fields) = open(context, file, &[])?;
     let mut moves = Vec::new();
-    let mut counts: BTreeMap<(String, String), u64> = BTreeMap::new();
+    let mut counts: BTreeMap<(Option<Tier>, Option<Tier>), u64> = BTreeMap::new();
     for_each_lead(context, reader, &fields, |lead| {
-        let change = compare(&first, &second, &lead);
-        let word =
-            |tier: Option<caio_core::Tier>| tier.map_or("none".to_owned(), |it| it.to_string());
-        let pair = (word(change.before.tier), word(change.after.tier));
-        *counts.entry(pair.clone()).or_default() += 1;
-        if change.is_move() {
-            moves.push((lead.email.clone(), lead.title.clone(), pair, change));
+        let (from, to) = (before.points(&lead).tier, after.points(&lead).tier);
+        *counts.entry((from, to)).or_default() += 1;
+        if from != to && moves.len() < limit {
+            let components = compare(&first, &second, &lead).components();
+            moves.push((lead.email, lead.title, [word(from), word(to)], components));
         }
         true
     })?;
+    let changing = counts.iter().filter(|((from, to), _)| from != to);
+    let changing: u64 = changing.map(|(_, leads)| leads).sum();
     let printer = &context.printer;
     if printer.is_json() {
         let moves: Vec<_> = moves
             .iter()
-            .map(|(email, title, (from, to), change)| {
+            .map(|(email, title, [from, to], components)| {
                 json!({ "email": email, "title": title, "from": from, "to": to,
-                        "components": change.components() })
+                        "components": components })
             })
             .collect();
         let counts: Vec<_> = counts
             .iter()
-            .map(|((from, to), leads)| json!({ "from": from, "to": to, "leads": leads }))
+            .map(|((from, to), leads)| json!({ "from": word(*from), "to": word(*to), "leads": leads }))
             .collect();
-        printer.json(&json!({ "a": first.reference(), "b": second.reference(), "counts": counts, "moves": moves }));
+        printer.json(
+            &json!({ "a": first.reference(), "b": second.reference(), "counts": counts,
+                              "changing": changing, "moves": moves }),
+        );
         return Ok(Exit::Done);
     }
-    let rows = moves.into_iter().map(|(email, title, (from, to), change)| {
-        vec![email, title, from, to, change.components().join(", ")]
-    });
+    let shown = moves.len() as u64;
+    let rows = moves
+        .into_iter()
+        .map(|(email, title, [from, to], components)| {
+            vec![email, title, from, to, components.join(", ")]
+        });
     printer.table(&["who", "title", a, b, "because"], rows);
     for ((from, to), leads) in counts {
-        printer.line(&format!("{leads} leads: {from} -> {to}"));
+        printer.line(&format!("{leads} leads: {} -> {}", word(from), word(to)));
+    }
+    if shown < changing {
+        printer.note(&format!(
+            "{shown} of {changing} that change tier; more with --limit"
+        ));
     }
     Ok(Exit::Done)
+}
+
+fn word(tier: Option<Tier>) -> String {
+    tier.map_or("none".to_owned(), |tier| tier.to_string())
 }
 
 /// Every usable lead of a file; the others are named on stderr. `act` says whether to go on.

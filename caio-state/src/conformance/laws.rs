@@ -149,7 +149,7 @@ async fn repeated(store: &dyn StateStore, clock: &TestClock) {
     assert!(!commit(store, "no", absent(), add()).await);
     assert!(commit(store, "unmake", vec![], vec![Write::Delete(key("a"))]).await);
     assert!(!commit(store, "no", absent(), add()).await);
-    clock.advance(SignedDuration::from_hours(25));
+    clock.advance_past_outcomes();
     assert!(
         commit(store, "no", absent(), add()).await,
         "outcomes are kept for 24 hours"
@@ -221,7 +221,7 @@ async fn ceilings(store: &dyn StateStore, _: &TestClock) {
 }
 
 async fn expiry(store: &dyn StateStore, clock: &TestClock) {
-    let hour = Some(SignedDuration::from_hours(1));
+    let hour = Some(clock.span(SignedDuration::from_hours(1)));
     let writes = vec![
         Write::Put {
             key: key("a"),
@@ -235,9 +235,9 @@ async fn expiry(store: &dyn StateStore, clock: &TestClock) {
         },
     ];
     assert!(commit(store, "1", vec![], writes).await);
-    clock.advance(SignedDuration::from_mins(59));
+    clock.advance(SignedDuration::from_mins(45));
     assert!(value(store, "a").await.is_some());
-    clock.advance(SignedDuration::from_mins(1));
+    clock.advance(SignedDuration::from_mins(15));
     assert_eq!(value(store, "a").await, None);
     assert_eq!(store.counters(&[key("n")]).await.unwrap(), [0]);
     assert!(store.scan("", None, 9).await.unwrap().items.is_empty());
@@ -406,44 +406,45 @@ async fn stop_flag(store: &dyn StateStore, _: &TestClock) {
     );
 }
 
-const TTL: SignedDuration = SignedDuration::from_secs(60);
+const TTL: SignedDuration = SignedDuration::from_hours(1);
 
 async fn lease(store: &dyn StateStore, clock: &TestClock) {
     let ids = TestIds::default();
     let lease = Lease::new(key("lease"));
+    let ttl = clock.span(TTL);
     let first = lease
-        .acquire(store, &ids, "one", "work", TTL)
+        .acquire(store, &ids, "one", "work", ttl)
         .await
         .unwrap()
         .unwrap();
     let refused = lease
-        .acquire(store, &ids, "two", "work", TTL)
+        .acquire(store, &ids, "two", "work", ttl)
         .await
         .unwrap()
         .unwrap_err();
     assert!(refused.contains("one") && refused.contains("work"));
-    clock.advance(SignedDuration::from_secs(50));
-    assert!(lease.renew(store, &ids, &first, TTL).await.unwrap());
-    clock.advance(SignedDuration::from_secs(50));
+    clock.advance(SignedDuration::from_mins(45));
+    assert!(lease.renew(store, &ids, &first, ttl).await.unwrap());
+    clock.advance(SignedDuration::from_mins(45));
     assert!(
         lease
-            .acquire(store, &ids, "two", "work", TTL)
+            .acquire(store, &ids, "two", "work", ttl)
             .await
             .unwrap()
             .is_err()
     );
     lease.release(store, &ids, &first).await.unwrap();
     let second = lease
-        .acquire(store, &ids, "two", "work", TTL)
+        .acquire(store, &ids, "two", "work", ttl)
         .await
         .unwrap()
         .unwrap();
     assert!(second.fence > first.fence);
-    assert!(!lease.renew(store, &ids, &first, TTL).await.unwrap());
+    assert!(!lease.renew(store, &ids, &first, ttl).await.unwrap());
     lease.release(store, &ids, &first).await.unwrap();
     assert!(
         lease
-            .acquire(store, &ids, "three", "work", TTL)
+            .acquire(store, &ids, "three", "work", ttl)
             .await
             .unwrap()
             .is_err()
@@ -453,6 +454,7 @@ async fn lease(store: &dyn StateStore, clock: &TestClock) {
 async fn paused_holder(store: &dyn StateStore, clock: &TestClock) {
     let ids = TestIds::default();
     let lease = Lease::new(key("lease"));
+    let ttl = clock.span(TTL);
     let fence = |fence: u64| {
         vec![Guard::Fence {
             lease: key("lease"),
@@ -460,7 +462,7 @@ async fn paused_holder(store: &dyn StateStore, clock: &TestClock) {
         }]
     };
     let paused = lease
-        .acquire(store, &ids, "one", "work", TTL)
+        .acquire(store, &ids, "one", "work", ttl)
         .await
         .unwrap()
         .unwrap();
@@ -468,7 +470,7 @@ async fn paused_holder(store: &dyn StateStore, clock: &TestClock) {
     clock.advance(TTL);
     assert!(!commit(store, "b", fence(paused.fence), vec![put("x", b"2")]).await);
     let next = lease
-        .acquire(store, &ids, "two", "work", TTL)
+        .acquire(store, &ids, "two", "work", ttl)
         .await
         .unwrap()
         .unwrap();
