@@ -24,9 +24,11 @@ use caio_dispatch::plan::{self, PlanRequest};
 use caio_dispatch::review::Review;
 use caio_dispatch::suppress::Suppress;
 use caio_dispatch::{DispatchError, ledger, records, review};
-use caio_state::conformance::{TestClock, TestIds};
+use caio_state::conformance::{RedisServer, TestClock, TestIds};
 use caio_state::stop::{self, Stop};
-use caio_state::{Access, MemoryStore, SqliteStore, StateStore, StateStoreExt, Txn, TxnId, Write};
+use caio_state::{
+    Access, MemoryStore, RedisStore, SqliteStore, StateStore, StateStoreExt, Txn, TxnId, Write,
+};
 use jiff::SignedDuration;
 
 struct World {
@@ -34,7 +36,7 @@ struct World {
     clock: Arc<TestClock>,
     ids: Arc<TestIds>,
     channel: Arc<RecordingChannel>,
-    _folder: tempfile::TempDir,
+    _home: (tempfile::TempDir, Option<RedisServer>),
 }
 
 fn keys() -> SealKeys {
@@ -42,27 +44,29 @@ fn keys() -> SealKeys {
 }
 
 /// A world over each store.
+/// One world a backend.
 fn worlds(chunk: usize) -> Vec<World> {
-    (0..2)
-        .map(|number| {
-            let clock = TestClock::noon();
-            let folder = tempfile::tempdir().unwrap();
-            let store: Arc<dyn StateStore> = if number == 0 {
-                Arc::new(MemoryStore::new(clock.clone()))
-            } else {
-                let path = folder.path().join("x.db");
-                Arc::new(SqliteStore::open(&path, clock.clone(), Access::ReadWrite).unwrap())
-            };
-            let channel = Arc::new(RecordingChannel::new(Provider::Instantly, chunk));
-            World {
-                store,
-                clock,
-                ids: Arc::default(),
-                channel,
-                _folder: folder,
-            }
-        })
-        .collect()
+    let mut worlds = worlds_with_our_time(chunk);
+    let folder = tempfile::tempdir().unwrap();
+    let server = RedisServer::start(folder.path(), &[]).unwrap();
+    let options = server.options("caio-test");
+    let store = Arc::new(RedisStore::open(options, Access::ReadWrite).unwrap());
+    let world = World::new(store, TestClock::today(), chunk, (folder, Some(server)));
+    worlds.push(world);
+    worlds
+}
+
+/// Worlds whose store tells the time of our clock, which we may move.
+fn worlds_with_our_time(chunk: usize) -> Vec<World> {
+    let clock = TestClock::noon();
+    let memory = Arc::new(MemoryStore::new(clock.clone()));
+    let none = tempfile::tempdir().unwrap();
+    let memory = World::new(memory, clock, chunk, (none, None));
+    let clock = TestClock::noon();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.db");
+    let file = Arc::new(SqliteStore::open(&path, clock.clone(), Access::ReadWrite).unwrap());
+    vec![memory, World::new(file, clock, chunk, (folder, None))]
 }
 
 fn person(number: usize) -> EmailKey {
@@ -70,6 +74,21 @@ fn person(number: usize) -> EmailKey {
 }
 
 impl World {
+    fn new(
+        store: Arc<dyn StateStore>,
+        clock: Arc<TestClock>,
+        chunk: usize,
+        home: (tempfile::TempDir, Option<RedisServer>),
+    ) -> Self {
+        Self {
+            store,
+            clock,
+            ids: Arc::default(),
+            channel: Arc::new(RecordingChannel::new(Provider::Instantly, chunk)),
+            _home: home,
+        }
+    }
+
     async fn commit(&self, writes: Vec<Write>) {
         let txn = Txn {
             id: TxnId(self.ids.id()),
@@ -419,7 +438,7 @@ async fn an_empty_scope_sends_nothing() {
 
 #[tokio::test]
 async fn scenario_17_the_limit_of_the_day_holds_across_batches() {
-    for world in worlds(1) {
+    for world in worlds_with_our_time(1) {
         let batch = world.approved(4).await;
         let mut operator = world.operator("one");
         operator.limits.email_per_day = 3;
@@ -523,7 +542,8 @@ async fn outcomes_settle_as_they_are() {
         // Only what certainly was not sent may go again; the unknown one holds its touch.
         let plan = plan::plan(&*world.store, &World::request()).await.unwrap();
         assert_eq!((plan.offered.len(), plan.refused.len()), (1, 0));
-        let day = records::limit("email:day:2026-03-02");
+        let today = world.clock.now().to_zoned(jiff::tz::TimeZone::UTC).date();
+        let day = records::limit(&format!("email:day:{today}"));
         assert_eq!(world.store.counters(&[day]).await.unwrap(), [3]);
     }
 }
@@ -563,7 +583,7 @@ impl Channel for DyingChannel {
 
 #[tokio::test]
 async fn scenario_02_a_run_that_dies_after_the_call_is_finished_without_a_second_one() {
-    for world in worlds(1) {
+    for world in worlds_with_our_time(1) {
         let batch = world.approved(3).await;
         let dying = world.operator_with("dying", Arc::new(DyingChannel(world.channel.clone())));
         let run = dying.execute(&batch.id, Motion::Outbound);
@@ -612,7 +632,7 @@ async fn scenario_07_approval_and_rejection_exclude_each_other() {
 
 #[tokio::test]
 async fn scenario_08_an_expired_batch_is_refused_and_expired_by_the_job() {
-    for world in worlds(1) {
+    for world in worlds_with_our_time(1) {
         let batch = world.approved(1).await;
         world.clock.advance(SignedDuration::from_hours(25));
         assert_eq!(world.run(&batch).await.unwrap_err().code(), "batch.expired");

@@ -141,6 +141,9 @@ impl Context {
     /// The store; what was chosen is said on stderr.
     pub(crate) fn open(&self, access: Access) -> Result<Arc<dyn StateStore>> {
         self.printer.note(&format!("store: {}", self.store));
+        if let Some(warning) = self.store.warning() {
+            self.printer.warn(warning);
+        }
         self.store.open(access, Arc::clone(&self.clock))
     }
 

@@ -52,6 +52,12 @@ impl TestClock {
         Self::new(Timestamp::from_second(1_772_452_800).unwrap_or(Timestamp::UNIX_EPOCH))
     }
 
+    /// A clock that stands at this moment, beside a store that has a clock of its own.
+    #[expect(clippy::disallowed_methods, reason = "the store's clock shows it too")]
+    pub fn today() -> Arc<Self> {
+        Self::new(Timestamp::now())
+    }
+
     /// Real time for stores that have their own.
     pub fn shortened(real: Shortened) -> Arc<Self> {
         Arc::new(Self {

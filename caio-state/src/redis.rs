@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use redis::aio::ConnectionManager;
 use redis::{Cmd, ErrorKind, Pipeline, RedisError, Script, ServerErrorKind};
 use sha1::{Digest, Sha1};
+use tokio::sync::OnceCell;
 
 use crate::Access;
 use crate::error::{Result, StoreError};
@@ -47,6 +48,8 @@ pub struct RedisStore {
     seen: AtomicU64,
     /// An older copy of the data came back: this process writes nothing any more.
     lost: AtomicBool,
+    /// The environment was proven.
+    checked: OnceCell<()>,
 }
 
 impl RedisStore {
@@ -68,29 +71,41 @@ impl RedisStore {
             script: script::script(),
             seen: AtomicU64::new(0),
             lost: AtomicBool::new(false),
+            checked: OnceCell::new(),
         })
     }
 
-    /// Refuses data of another environment; claims data that belongs to none, when writing.
-    pub async fn check_environment(&self, expected: &str) -> Result<()> {
-        let name = self.names.environment();
-        if self.access == Access::ReadWrite {
-            let mut claim = redis::cmd("SET");
-            claim.arg(&name).arg(expected).arg("NX");
-            self.ask::<()>(&claim).await?;
-        }
-        let found: Option<String> = self.ask(redis::cmd("GET").arg(&name)).await?;
-        match found {
-            Some(found) if found != expected => Err(StoreError::WrongEnvironment {
-                backend: BACKEND,
-                expected: expected.to_owned(),
-                found,
-            }),
-            _ => Ok(()),
-        }
+    /// Refuses data of another environment, once; claims data that belongs to none, when writing.
+    async fn check_environment(&self) -> Result<()> {
+        let Some(expected) = &self.options.environment else {
+            return Ok(());
+        };
+        let check = async || {
+            let name = self.names.environment();
+            if self.access == Access::ReadWrite {
+                let mut claim = redis::cmd("SET");
+                claim.arg(&name).arg(expected).arg("NX");
+                self.ask_unchecked::<()>(&claim).await?;
+            }
+            let found: Option<String> = self.ask_unchecked(redis::cmd("GET").arg(&name)).await?;
+            match found {
+                Some(found) if found != *expected => Err(StoreError::WrongEnvironment {
+                    backend: BACKEND,
+                    expected: expected.clone(),
+                    found,
+                }),
+                _ => Ok(()),
+            }
+        };
+        self.checked.get_or_try_init(check).await.copied()
     }
 
     async fn ask<T: redis::FromRedisValue>(&self, command: &Cmd) -> Result<T> {
+        self.check_environment().await?;
+        self.ask_unchecked(command).await
+    }
+
+    async fn ask_unchecked<T: redis::FromRedisValue>(&self, command: &Cmd) -> Result<T> {
         self.within(async |mut connection| command.query_async(&mut connection).await)
             .await?
             .map_err(unavailable)
@@ -117,6 +132,7 @@ impl RedisStore {
         if names.is_empty() {
             return Ok(Vec::new());
         }
+        self.check_environment().await?;
         let mut pipeline = Pipeline::with_capacity(names.len());
         for name in names {
             pipeline.get(name);
@@ -261,6 +277,7 @@ impl RedisStore {
 
     /// Sends transactions, and sends them again when the answer was lost and there is time.
     async fn send_surely(&self, txns: &[Txn]) -> Result<Vec<(String, u64)>> {
+        self.check_environment().await?;
         let act = async |mut connection: ConnectionManager| match self
             .send(&mut connection, txns)
             .await
@@ -550,12 +567,7 @@ impl StateStore for RedisStore {
 
 impl fmt::Display for RedisStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} (prefix {})",
-            self.options.shown(),
-            self.names.prefix()
-        )
+        self.options.fmt(f)
     }
 }
 

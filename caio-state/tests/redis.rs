@@ -240,13 +240,35 @@ async fn the_lock_of_the_python_system_is_a_document_to_us() {
 #[tokio::test]
 async fn staging_and_production_refuse_each_others_data() {
     let world = World::new();
-    let store = world.store();
-    store.check_environment("staging").await.unwrap();
-    store.check_environment("staging").await.unwrap();
-    let error = store.check_environment("production").await.unwrap_err();
+    let within = |environment: &str| {
+        let mut options = world.server.options("caio-test");
+        options.environment = Some(environment.to_owned());
+        options
+    };
+    open(within("staging"))
+        .commit(&txn("1", vec![], vec![put("a", "1")]))
+        .await
+        .unwrap();
+    open(within("staging")).ping().await.unwrap();
+    for access in [Access::ReadOnly, Access::ReadWrite] {
+        let store = RedisStore::open(within("production"), access).unwrap();
+        let errors = [
+            store.ping().await.unwrap_err(),
+            store.get(&[key("a")]).await.unwrap_err(),
+            store.scan("", None, 9).await.unwrap_err(),
+        ];
+        for error in errors {
+            assert_eq!(error.code(), "store.wrong_environment");
+        }
+    }
+    let store = open(within("production"));
+    let error = store.commit(&txn("2", vec![], vec![])).await.unwrap_err();
     assert_eq!(error.code(), "store.wrong_environment");
-    let reader = RedisStore::open(world.server.options("fresh"), Access::ReadOnly).unwrap();
-    reader.check_environment("production").await.unwrap();
+
+    let mut options = world.server.options("fresh");
+    options.environment = Some("production".to_owned());
+    let reader = RedisStore::open(options, Access::ReadOnly).unwrap();
+    reader.ping().await.unwrap();
     let keys: Vec<String> = world.plain(&["KEYS", "fresh:*"]).await;
     assert!(keys.is_empty(), "reading claims nothing");
     assert_eq!(

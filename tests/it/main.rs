@@ -3,5 +3,6 @@
 
 mod bad_input;
 mod manners;
+mod shared_store;
 mod support;
 mod walk;

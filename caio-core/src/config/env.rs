@@ -36,6 +36,11 @@ const fn secret(name: &'static str, meaning: &'static str) -> EnvVar {
 /// The registry, in alphabetical order. The keys of `caio.toml` add theirs, see [`setting_variables`].
 pub const VARIABLES: &[EnvVar] = &[
     plain(
+        "CAIO_ENVIRONMENT",
+        "",
+        "Environment that the data in Redis has to belong to, such as production; unchecked when unset.",
+    ),
+    plain(
         "CAIO_HOME",
         ".caio",
         "Folder of the embedded store, its keys and caio.toml.",

@@ -17,10 +17,6 @@ impl Names {
         Self { prefix }
     }
 
-    pub(super) fn prefix(&self) -> &str {
-        &self.prefix
-    }
-
     /// A document, where the Python system looks for its own.
     pub(super) fn document(&self, key: &Key) -> String {
         format!("{}:{key}", self.prefix)

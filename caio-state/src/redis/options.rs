@@ -24,10 +24,12 @@ pub struct RedisOptions {
     pub timeout: Duration,
     /// How long the outcome of a transaction is kept.
     pub outcomes_kept: Duration,
+    /// The environment that the data has to belong to; unchecked when absent.
+    pub environment: Option<String>,
 }
 
 impl RedisOptions {
-    /// Reads `redis[s]://[user:password@]host[:port][/db][?prefix=P&replicas=N&timeout=MS]`;
+    /// Reads `redis[s]://[user:password@]host[:port][/db][?prefix=P&environment=E&replicas=N&timeout=MS]`;
     /// `prefix` holds where the address names none.
     ///
     /// # Errors
@@ -45,11 +47,13 @@ impl RedisOptions {
             replicas: 0,
             timeout: TIMEOUT,
             outcomes_kept: Duration::from_secs(TXN_HOURS.unsigned_abs() * 3600),
+            environment: None,
         };
         let mut theirs = Vec::new();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             match pair.split_once('=') {
                 Some(("prefix", value)) => value.clone_into(&mut options.prefix),
+                Some(("environment", value)) => options.environment = Some(value.to_owned()),
                 Some(("replicas", value)) => {
                     options.replicas = value
                         .parse()
@@ -82,13 +86,15 @@ impl RedisOptions {
         self.url.expose_secret()
     }
 
-    pub(super) fn shown(&self) -> &str {
-        &self.shown
-    }
-
     /// Whether the prefix names no environment, as the Python system's default `caio`.
     pub fn is_bare_prefix(&self) -> bool {
         self.prefix == "caio"
+    }
+}
+
+impl fmt::Display for RedisOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (prefix {})", self.shown, self.prefix)
     }
 }
 
@@ -127,7 +133,7 @@ mod tests {
         );
         assert_eq!(options.timeout, Duration::from_millis(50));
         assert!(!format!("{options:?}").contains("hush"));
-        assert_eq!(options.shown(), "rediss://example.com:6380/2");
+        assert_eq!(options.shown, "rediss://example.com:6380/2");
     }
 
     #[test]
