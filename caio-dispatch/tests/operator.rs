@@ -13,7 +13,7 @@ use caio_core::limits::LimitPolicy;
 use caio_core::safety::{ChannelState, Gate as Gatekeeper, Inputs, StopFlag, Switches};
 use caio_core::suppression::Scope;
 use caio_core::terms::{Medium, Mode, Motion, Provider, Step, Tier};
-use caio_core::{EmailKey, IdSource};
+use caio_core::{Clock, EmailKey, IdSource};
 use caio_dispatch::batches::{self, Batches};
 use caio_dispatch::channel::{
     Channel, Container, Fault, Outcome, Outgoing, Proof, RecordingChannel,
