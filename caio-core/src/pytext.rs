@@ -17,6 +17,7 @@ mod value;
 pub use datetime::PyDateTime;
 pub use datetime::fromisoformat;
 pub use datetime::strptime_ymd;
+pub use json::dumps;
 pub use json::loads;
 pub use json::push_ascii_json;
 pub use json::push_ascii_string;

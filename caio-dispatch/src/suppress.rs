@@ -71,6 +71,14 @@ impl Suppress<'_> {
     }
 }
 
+impl Suppress<'_> {
+    /// Whether the set covers exactly this already.
+    pub async fn covers(&self, scope: &Scope) -> Result<bool> {
+        let found = self.store.get(&[key(scope)]).await?;
+        Ok(found.iter().any(Option::is_some))
+    }
+}
+
 /// Every entry, newest first.
 pub async fn list(store: &dyn StateStore) -> Result<Vec<Suppression>> {
     let range = Range {

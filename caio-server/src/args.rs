@@ -89,10 +89,27 @@ pub(crate) enum Command {
     /// How leads are scored
     #[command(subcommand)]
     Icp(IcpCommand),
+    /// Carry state from one place to another
+    #[command(subcommand)]
+    State(StateCommand),
     /// Print completions for a shell
     Completions {
         /// Which shell
         shell: Shell,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StateCommand {
+    /// Carry what gates a send from the folder of the Python system into the store
+    #[command(after_help = "Example: caio state migrate --from hive:.hive-mind --dry-run")]
+    Migrate {
+        /// The folder: hive:PATH
+        #[arg(long, value_name = "URL")]
+        from: String,
+        /// Look and report; write nothing at all
+        #[arg(long)]
+        dry_run: bool,
     },
 }
 

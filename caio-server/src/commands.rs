@@ -7,6 +7,7 @@ mod icp;
 mod leads;
 mod run;
 mod setup;
+mod state;
 mod status;
 mod suppress;
 
@@ -33,6 +34,7 @@ pub(crate) async fn run(context: Context, command: Command) -> Result<Exit> {
         Command::Leads(command) => leads::run(&context, command).await,
         Command::Resume => status::resume(&context).await,
         Command::Run(args) => run::run(&context, args).await,
+        Command::State(command) => state::run(&context, command).await,
         Command::Status => status::status(&context).await,
         Command::Stop { reason } => status::stop(&context, &reason).await,
         Command::Suppress(command) => suppress::run(&context, command).await,

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod manners;
+mod migrate;
 mod shared_store;
 mod support;
 mod walk;

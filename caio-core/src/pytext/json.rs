@@ -37,6 +37,53 @@ pub fn push_ascii_json(out: &mut String, value: &Value) {
     }
 }
 
+/// `json.dumps(value, ensure_ascii=False)`: comma-space and colon-space, members in their order,
+/// non-ASCII as it is. The Python system writes its records into Redis so.
+pub fn dumps(value: &Value) -> String {
+    let mut out = String::new();
+    push_json(&mut out, value);
+    out
+}
+
+fn push_json(out: &mut String, value: &Value) {
+    match value {
+        Value::Null => out.push_str("null"),
+        Value::Bool(truth) => out.push_str(if *truth { "true" } else { "false" }),
+        Value::Number(number) => push_number(out, number),
+        Value::String(text) => push_string(out, text),
+        Value::Array(items) => {
+            out.push('[');
+            for (index, item) in items.iter().enumerate() {
+                out.push_str(if index == 0 { "" } else { ", " });
+                push_json(out, item);
+            }
+            out.push(']');
+        }
+        Value::Object(members) => {
+            out.push('{');
+            for (index, (key, item)) in members.iter().enumerate() {
+                out.push_str(if index == 0 { "" } else { ", " });
+                push_string(out, key);
+                out.push_str(": ");
+                push_json(out, item);
+            }
+            out.push('}');
+        }
+    }
+}
+
+fn push_string(out: &mut String, text: &str) {
+    out.push('"');
+    for c in text.chars() {
+        if c >= '\u{7f}' {
+            out.push(c);
+        } else {
+            push_escaped(out, c);
+        }
+    }
+    out.push('"');
+}
+
 /// Writes a JSON string in which everything outside U+0020–U+007E is escaped.
 pub fn push_ascii_string(out: &mut String, text: &str) {
     out.push('"');
@@ -161,7 +208,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn dumps(value: &Value) -> String {
+    fn canonical(value: &Value) -> String {
         let mut out = String::new();
         push_ascii_json(&mut out, value);
         out
@@ -171,8 +218,17 @@ mod tests {
     fn canonical_text_is_sorted_compact_and_ascii() {
         let value = json!({"b": [1, 1e16, null, true], "a": "é/\u{7f}\u{8}\"\u{1f600}", "B": {}});
         assert_eq!(
-            dumps(&value),
+            canonical(&value),
             r#"{"B":{},"a":"\u00e9/\u007f\b\"\ud83d\ude00","b":[1,1e+16,null,true]}"#
+        );
+    }
+
+    #[test]
+    fn stored_text_is_what_the_old_system_stores() {
+        let value = json!({"name": "Zo\u{eb}", "n": [1, 2.0, 1e16], "x": null, "e": {}, "q": "\"\n\u{1}\u{7f}"});
+        assert_eq!(
+            dumps(&value),
+            "{\"name\": \"Zo\u{eb}\", \"n\": [1, 2.0, 1e+16], \"x\": null, \"e\": {}, \"q\": \"\\\"\\n\\u0001\u{7f}\"}"
         );
     }
 

@@ -1,0 +1,376 @@
+//! From the folder of the Python system into the authority store: what gates a send, once.
+//!
+//! Every record is created only where there is none; one that differs is a conflict, listed with both
+//! values, and stays. Running it again changes nothing. Opt-outs and what ended a lead are united,
+//! never replaced.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use caio_core::batch::BatchItem;
+use caio_core::identity::hex;
+use caio_core::pytext::dumps;
+use caio_core::suppression::{Listed, Scope};
+use caio_core::terms::{Medium, Provider};
+use caio_core::time::rfc3339;
+use caio_core::{Clock, EmailKey, IdSource};
+use caio_state::{CommitOutcome, Guard, Key, StateStore, Txn, TxnId, Write};
+use jiff::SignedDuration;
+use serde::Serialize;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::channel::Container;
+use crate::error::Result;
+use crate::hive::{Fault, Held, Hive, Kind, PastTouch, Used};
+use crate::ledger::{DeliveryState, LedgerEntry};
+use crate::records;
+use crate::suppress::Suppress;
+
+/// Batch of everything that was sent before this system.
+pub const LEGACY_BATCH: &str = "legacy";
+
+/// Records sent in one round trip.
+const TOGETHER: usize = 500;
+
+/// Statuses of a lead that ask for no further message, ever.
+const OPTED_OUT: &[&str] = &["unsubscribed", "opted_out", "do_not_contact"];
+
+/// Carries a folder over.
+#[derive(Debug, Clone, Copy)]
+pub struct Migrate<'a> {
+    /// Where to.
+    pub store: &'a dyn StateStore,
+    /// Time of the entries.
+    pub clock: &'a dyn Clock,
+    /// Ids of transactions and events.
+    pub ids: &'a dyn IdSource,
+    /// Who decided it.
+    pub by: &'a str,
+    /// Look and report; write nothing.
+    pub dry_run: bool,
+}
+
+/// What became of one kind of record.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Tally {
+    /// Found in the folder.
+    pub found: u64,
+    /// Created, or would be.
+    pub created: u64,
+    /// Were there, the same.
+    pub present: u64,
+    /// Were there and differ; left as they are.
+    pub conflicts: u64,
+}
+
+/// A record that stands in the store with another value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Conflict {
+    /// The record.
+    pub key: String,
+    /// The file it comes from.
+    pub file: String,
+    /// Value in the store, which stays.
+    pub store: String,
+    /// Value in the folder.
+    pub folder: String,
+}
+
+/// What was carried over.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// By kind of record.
+    pub kinds: BTreeMap<&'static str, Tally>,
+    /// Records with two values.
+    pub conflicts: Vec<Conflict>,
+    /// What has to be looked at.
+    pub held: Vec<Held>,
+    /// What could not be read.
+    pub faults: Vec<Fault>,
+    /// What stays in the folder.
+    pub left: BTreeMap<&'static str, u64>,
+    /// Records read back and compared.
+    pub verified: u64,
+    /// SHA-256 over names and values of the shared records in the folder, in order.
+    pub digest: String,
+}
+
+impl Report {
+    /// Nothing asks for a person.
+    pub fn is_clean(&self) -> bool {
+        self.conflicts.is_empty() && self.faults.is_empty() && self.held.is_empty()
+    }
+}
+
+/// A record to be created: guarded by the absence of its key.
+struct Wanted {
+    key: Key,
+    value: Vec<u8>,
+    file: String,
+    /// Written beside it.
+    beside: Vec<Write>,
+    /// Another value in the store is no conflict: it says as much.
+    any_value: bool,
+}
+
+impl Migrate<'_> {
+    /// Carries everything over that is not there yet.
+    pub async fn run(&self, hive: Hive) -> Result<Report> {
+        let mut report = Report {
+            held: hive.held,
+            faults: hive.faults,
+            left: hive.left,
+            ..Report::default()
+        };
+        let mut digest = Sha256::new();
+        for (kind, name) in [
+            (Kind::DailyState, "daily_state"),
+            (Kind::Batch, "batches"),
+            (Kind::Cadence, "cadence"),
+        ] {
+            let of_kind = hive.documents.iter().filter(|it| it.kind == kind);
+            let wanted: Vec<Wanted> = of_kind
+                .map(|document| Wanted {
+                    key: document.key.clone(),
+                    value: dumps(&document.value).into_bytes(),
+                    file: document.file.clone(),
+                    beside: Vec::new(),
+                    any_value: false,
+                })
+                .collect();
+            for one in &wanted {
+                digest.update(one.key.as_str());
+                digest.update(&one.value);
+            }
+            self.create(name, &wanted, &mut report).await?;
+        }
+        report.digest = hex(&digest.finalize());
+        let mut statuses = Vec::new();
+        for (person, status) in &hive.statuses {
+            statuses.push(Wanted {
+                key: records::lead_status(person),
+                value: serde_json::to_vec(status)?,
+                file: format!("lead_status of {person}"),
+                beside: Vec::new(),
+                any_value: false,
+            });
+        }
+        self.create("lead_status", &statuses, &mut report).await?;
+        let touches = hive.touches.iter().map(|touch| self.touch(touch));
+        let touches = once_each(touches.collect::<Result<Vec<_>>>()?);
+        self.create("touches", &touches, &mut report).await?;
+        let used: Vec<Wanted> = hive.used.iter().map(used).collect();
+        self.create("ceilings", &used, &mut report).await?;
+        self.opt_outs(&hive.statuses, &hive.opt_outs, &mut report)
+            .await?;
+        Ok(report)
+    }
+
+    /// Creates what is absent, compares what is there, reads back what was written.
+    async fn create(
+        &self,
+        kind: &'static str,
+        wanted: &[Wanted],
+        report: &mut Report,
+    ) -> Result<()> {
+        let mut tally = Tally::default();
+        for chunk in wanted.chunks(TOGETHER) {
+            let keys: Vec<Key> = chunk.iter().map(|it| it.key.clone()).collect();
+            let before = self.store.get(&keys).await?;
+            let absent = chunk
+                .iter()
+                .zip(&before)
+                .filter(|(_, found)| found.is_none());
+            let absent: Vec<&Wanted> = absent.map(|(it, _)| it).collect();
+            let after = if self.dry_run {
+                tally.created += absent.len() as u64;
+                before
+            } else {
+                let txns: Vec<Txn> = absent.iter().map(|it| self.txn(it)).collect();
+                let outcomes = self.store.commit_many(&txns).await?;
+                let created = outcomes
+                    .iter()
+                    .filter(|it| **it == CommitOutcome::Committed);
+                tally.created += created.count() as u64;
+                self.store.get(&keys).await?
+            };
+            let mut same = 0;
+            for (it, found) in chunk.iter().zip(after) {
+                tally.found += 1;
+                match found {
+                    Some(found) if it.any_value || found.value == it.value => same += 1,
+                    None if self.dry_run => {}
+                    found => {
+                        let store = found.map_or_else(|| b"(absent)".to_vec(), |it| it.value);
+                        tally.conflicts += 1;
+                        report.conflicts.push(Conflict {
+                            key: it.key.to_string(),
+                            file: it.file.clone(),
+                            store: String::from_utf8_lossy(&store).into_owned(),
+                            folder: String::from_utf8_lossy(&it.value).into_owned(),
+                        });
+                    }
+                }
+            }
+            report.verified += same;
+        }
+        tally.present = tally.found - tally.created - tally.conflicts;
+        report.kinds.insert(kind, tally);
+        Ok(())
+    }
+
+    fn txn(&self, wanted: &Wanted) -> Txn {
+        let put = Write::Put {
+            key: wanted.key.clone(),
+            value: wanted.value.clone(),
+            expires_in: None,
+        };
+        Txn {
+            id: TxnId(self.ids.id()),
+            guards: vec![Guard::Absent(wanted.key.clone())],
+            writes: wanted.beside.iter().cloned().chain([put]).collect(),
+        }
+    }
+
+    /// A message of the old system as a held touch and an entry of the ledger.
+    fn touch(&self, touch: &PastTouch) -> Result<Wanted> {
+        let item = BatchItem {
+            draft: touch.origin.clone(),
+            recipient: touch.person.clone(),
+            medium: touch.medium,
+            provider: touch.provider,
+            pool: String::new(),
+            tier: touch.tier,
+            step: touch.step,
+            content: String::new(),
+        };
+        let key = records::touch(&touch.person, touch.medium, touch.step);
+        let id = hex(&Sha256::digest(format!("{LEGACY_BATCH}|{key}"))[..16]);
+        let now = rfc3339(self.clock.now());
+        let entry = LedgerEntry {
+            id: id.clone(),
+            batch: LEGACY_BATCH.to_owned(),
+            run: LEGACY_BATCH.to_owned(),
+            container: Container {
+                name: String::new(),
+                provider: touch.provider,
+                pool: String::new(),
+                tier: touch.tier,
+            },
+            item,
+            state: if touch.certain {
+                DeliveryState::Accepted
+            } else {
+                DeliveryState::Unknown
+            },
+            receipt: touch.receipt.clone(),
+            reason: format!("carried over from {}", touch.origin),
+            reservations: Vec::new(),
+            intended_at: if touch.at.is_empty() {
+                now.clone()
+            } else {
+                touch.at.clone()
+            },
+            settled_at: touch.certain.then_some(now),
+        };
+        Ok(Wanted {
+            key,
+            value: serde_json::to_vec(&id)?,
+            file: touch.origin.clone(),
+            beside: entry.writes()?,
+            any_value: true,
+        })
+    }
+
+    /// Opt-outs of the list and of statuses, united with what is there.
+    async fn opt_outs(
+        &self,
+        statuses: &[(EmailKey, Value)],
+        listed: &[Listed],
+        report: &mut Report,
+    ) -> Result<()> {
+        let suppress = Suppress {
+            store: self.store,
+            clock: self.clock,
+            ids: self.ids,
+            by: self.by,
+        };
+        let mut wanted: BTreeMap<String, (Scope, &'static str, Option<&str>)> = BTreeMap::new();
+        for entry in listed {
+            match &entry.scope {
+                Ok(scope) => {
+                    let at = entry.at.as_deref();
+                    wanted.insert(
+                        scope.value().to_owned(),
+                        (scope.clone(), "unsubscribes.jsonl", at),
+                    );
+                }
+                Err(error) => report.faults.push(Fault {
+                    file: "unsubscribes.jsonl".to_owned(),
+                    line: Some(entry.line),
+                    reason: error.to_string(),
+                }),
+            }
+        }
+        for (person, status) in statuses {
+            let status = status.get("status").and_then(Value::as_str).unwrap_or("");
+            if OPTED_OUT.contains(&status) {
+                let scope = Scope::Address(person.clone());
+                wanted
+                    .entry(person.to_string())
+                    .or_insert((scope, "lead_status", None));
+            }
+        }
+        let mut tally = Tally::default();
+        for (scope, source, at) in wanted.values() {
+            tally.found += 1;
+            let created = if self.dry_run {
+                !suppress.covers(scope).await?
+            } else {
+                suppress.add(scope, "opted out", source, *at).await?
+            };
+            if created {
+                tally.created += 1;
+            } else {
+                tally.present += 1;
+            }
+        }
+        report.kinds.insert("opt_outs", tally);
+        Ok(())
+    }
+}
+
+/// How much of a day is used: counted once, whatever runs again.
+fn used(used: &Used) -> Wanted {
+    let medium = match used.provider {
+        Provider::HeyReach => Medium::LinkedIn,
+        Provider::Ghl | Provider::Instantly => Medium::Email,
+    };
+    let key = Key::new(&[
+        "caio",
+        "migrated",
+        "used",
+        used.provider.as_str(),
+        &used.day,
+    ]);
+    Wanted {
+        value: used.count.to_string().into_bytes(),
+        file: format!("ceiling of {} on {}", used.provider, used.day),
+        beside: vec![Write::Add {
+            counter: records::limit(&format!("{medium}:day:{}", used.day)),
+            amount: used.count.into(),
+            expires_in: Some(SignedDuration::from_hours(90 * 24)),
+        }],
+        any_value: false,
+        key,
+    }
+}
+
+/// The first of each key: several records tell of the same message.
+fn once_each(wanted: Vec<Wanted>) -> Vec<Wanted> {
+    let mut seen = BTreeSet::new();
+    wanted
+        .into_iter()
+        .filter(|it| seen.insert(it.key.clone()))
+        .collect()
+}

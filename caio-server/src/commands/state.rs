@@ -1,0 +1,135 @@
+//! `caio state`: from the files of the Python system into the store.
+
+use std::path::Path;
+
+use caio_dispatch::hive::Hive;
+use caio_dispatch::migrate::{Migrate, Report};
+use caio_state::Access;
+use serde_json::{Value, json};
+
+use crate::args::StateCommand;
+use crate::exit::{Exit, Failure, Result};
+use crate::wiring::Context;
+
+pub(super) async fn run(context: &Context, command: StateCommand) -> Result<Exit> {
+    let StateCommand::Migrate { from, dry_run } = command;
+    let folder = from.strip_prefix("hive:").filter(|path| !path.is_empty());
+    let folder = folder.ok_or_else(|| {
+        Failure::new(
+            "state.from",
+            format!("`{from}` is no folder to migrate from"),
+        )
+        .hint("expected hive:PATH, such as hive:.hive-mind")
+        .exit(Exit::Usage)
+    })?;
+    let hive = Hive::read(Path::new(folder))
+        .map_err(|error| Failure::new("hive.read", format!("{folder}: {error}")))?;
+    let by = context.by()?;
+    let access = if dry_run {
+        Access::ReadOnly
+    } else {
+        Access::ReadWrite
+    };
+    let store = context.open(access)?;
+    store.ping().await?;
+    let migrate = Migrate {
+        store: &*store,
+        clock: &*context.clock,
+        ids: &*context.ids,
+        by,
+        dry_run,
+    };
+    let report = migrate.run(hive).await?;
+    if context.printer.is_json() {
+        context
+            .printer
+            .json(&document(&report, folder, &store.to_string(), dry_run)?);
+    } else {
+        print(context, &report, dry_run);
+    }
+    Ok(if report.is_clean() {
+        Exit::Done
+    } else {
+        Exit::Refusals
+    })
+}
+
+/// The keys of the old script's summary, and ours beside them.
+fn document(report: &Report, folder: &str, store: &str, dry_run: bool) -> Result<Value> {
+    let mut document = serde_json::to_value(report).map_err(|error| {
+        Failure::new(
+            "record.encode",
+            format!("the report cannot be written: {error}"),
+        )
+    })?;
+    let carried = |kind: &str| {
+        let tally = report.kinds.get(kind).copied().unwrap_or_default();
+        tally.created + tally.present
+    };
+    let errors: Vec<String> = report
+        .faults
+        .iter()
+        .map(|fault| format!("{}: {}", fault.file, fault.reason))
+        .chain(
+            report
+                .conflicts
+                .iter()
+                .map(|it| format!("{}: two values", it.key)),
+        )
+        .collect();
+    let old = json!({
+        "hive_dir": folder,
+        "backend": store,
+        "redis_available": store.starts_with("redis"),
+        "dry_run": dry_run,
+        "operator_state_migrated": carried("daily_state") > 0,
+        "batches_migrated": carried("batches"),
+        "cadence_states_migrated": carried("cadence"),
+        "errors": errors,
+        "ok": report.is_clean(),
+    });
+    if let (Value::Object(document), Value::Object(old)) = (&mut document, old) {
+        document.extend(old);
+    }
+    Ok(document)
+}
+
+fn print(context: &Context, report: &Report, dry_run: bool) {
+    let printer = &context.printer;
+    let created = if dry_run { "would create" } else { "created" };
+    let rows = report.kinds.iter().map(|(kind, tally)| {
+        let numbers = [tally.found, tally.created, tally.present, tally.conflicts];
+        let words = numbers.iter().map(ToString::to_string);
+        std::iter::once(kind.replace('_', " "))
+            .chain(words)
+            .collect()
+    });
+    printer.table(
+        &["kind", "found", created, "there already", "conflicts"],
+        rows,
+    );
+    for conflict in &report.conflicts {
+        printer.line(&format!("conflict: {} ({})", conflict.key, conflict.file));
+        printer.line(&format!("  store:  {}", conflict.store));
+        printer.line(&format!("  folder: {}", conflict.folder));
+    }
+    for fault in &report.faults {
+        let line = fault
+            .line
+            .map_or(String::new(), |line| format!(", line {line}"));
+        printer.line(&format!(
+            "cannot be read: {}{line}: {}",
+            fault.file, fault.reason
+        ));
+    }
+    for held in &report.held {
+        printer.line(&format!("look at it: {}: {}", held.what, held.why));
+    }
+    for (kind, count) in &report.left {
+        printer.line(&format!("stays in the folder: {count} in {kind}"));
+    }
+    printer.note(&format!(
+        "{} records read back and compared",
+        report.verified
+    ));
+}
