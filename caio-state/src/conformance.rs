@@ -153,6 +153,12 @@ where
     names
 }
 
+/// Names of all laws, in the order in which they are run.
+pub fn names() -> Vec<&'static str> {
+    let laws = laws::LAWS.iter().chain(races::RACES);
+    laws.map(|(name, _)| *name).collect()
+}
+
 /// A law over an empty store.
 type Law = for<'a> fn(
     &'a dyn StateStore,

@@ -1,0 +1,72 @@
+//! `docs/state.md` says what each backend guarantees; its table is made here, from the backends.
+//!
+//! `CAIO_BLESS=1 cargo test -p caio-state --all-features --test guarantees` writes it anew.
+#![cfg(feature = "conformance")]
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::fs;
+
+use caio_state::conformance::{self, TestClock};
+use caio_state::{
+    Access, Capabilities, MemoryStore, RedisOptions, RedisStore, SqliteStore, StateStore,
+};
+
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/state.md");
+const BEGIN: &str = "<!-- made by caio-state/tests/guarantees.rs -->\n";
+const END: &str = "<!-- end -->";
+
+fn backends(folder: &std::path::Path) -> [(&'static str, Capabilities); 3] {
+    let clock = TestClock::noon();
+    let file = folder.join("x.db");
+    let sqlite = SqliteStore::open(&file, clock.clone(), Access::ReadWrite).unwrap();
+    let options = RedisOptions::parse("redis://127.0.0.1:1?prefix=p", None).unwrap();
+    let redis = RedisStore::open(options, Access::ReadWrite).unwrap();
+    [
+        ("memory", MemoryStore::new(clock).capabilities()),
+        ("sqlite", sqlite.capabilities()),
+        ("redis", redis.capabilities()),
+    ]
+}
+
+fn table(backends: &[(&str, Capabilities)]) -> String {
+    let row = |what: &str, says: &dyn Fn(&Capabilities) -> bool| {
+        let cells = backends
+            .iter()
+            .map(|(_, it)| if says(it) { " yes |" } else { " no |" });
+        format!("| {what} |{}\n", cells.collect::<String>())
+    };
+    let names: String = backends
+        .iter()
+        .map(|(name, _)| format!(" {name} |"))
+        .collect();
+    let rule = "---|".repeat(backends.len());
+    let mut table = format!("| |{names}\n|---|{rule}\n");
+    table.push_str(&row("transactions over several documents", &|it| {
+        it.multi_document
+    }));
+    table.push_str(&row("ordered indexes", &|it| it.indexes));
+    table.push_str(&row("counters and leases", &|it| it.counters));
+    table.push_str(&row("may decide for live sends", &|it| it.live_authority));
+    for law in conformance::names() {
+        // The suite runs every law on each of these backends.
+        table.push_str(&row(law, &|_| true));
+    }
+    table
+}
+
+#[tokio::test]
+async fn the_page_says_what_the_backends_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = table(&backends(folder.path()));
+    let page = fs::read_to_string(PAGE).unwrap();
+    let (before, rest) = page.split_once(BEGIN).unwrap();
+    let (_, after) = rest.split_once(END).unwrap();
+    let expected = format!("{before}{BEGIN}{table}{END}{after}");
+    if option_env!("CAIO_BLESS").is_some() {
+        fs::write(PAGE, &expected).unwrap();
+    }
+    assert!(
+        page == expected,
+        "docs/state.md is out of date; make it anew with CAIO_BLESS=1"
+    );
+}
