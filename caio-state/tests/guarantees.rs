@@ -35,12 +35,9 @@ fn table(backends: &[(&str, Capabilities)]) -> String {
             .map(|(_, it)| if says(it) { " yes |" } else { " no |" });
         format!("| {what} |{}\n", cells.collect::<String>())
     };
-    let names: String = backends
-        .iter()
-        .map(|(name, _)| format!(" {name} |"))
-        .collect();
+    let names: Vec<&str> = backends.iter().map(|(name, _)| *name).collect();
     let rule = "---|".repeat(backends.len());
-    let mut table = format!("| |{names}\n|---|{rule}\n");
+    let mut table = format!("| | {} |\n|---|{rule}\n", names.join(" | "));
     table.push_str(&row("transactions over several documents", &|it| {
         it.multi_document
     }));
