@@ -5,6 +5,7 @@
 
 pub mod batches;
 pub mod channel;
+pub mod coexist;
 pub mod copywriter;
 pub mod enrich;
 mod error;

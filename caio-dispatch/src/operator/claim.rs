@@ -18,6 +18,7 @@ use super::runner::Context;
 use super::step::Event;
 use crate::batches::put_batch;
 use crate::channel::Outcome;
+use crate::coexist::DailyRecord;
 use crate::error::{DispatchError, Result};
 use crate::history;
 use crate::ledger::{DeliveryState, LedgerEntry};
@@ -148,6 +149,22 @@ pub(super) async fn item(context: &mut Context<'_>, slot: usize) -> Result<Event
     }));
     guards.extend(checked.guards);
     let mut writes = entry.writes()?;
+    if let Some(locks) = &context.locks {
+        let daily = DailyRecord::read(store, context.today()).await?;
+        if daily.names(&item.recipient) {
+            return Ok(Event::ItemRefused(
+                "the Python system wrote to this person today".to_owned(),
+            ));
+        }
+        let Some((held, prolonged)) = locks.hold(store).await? else {
+            return Ok(Event::StoreFailed(
+                "the Python system's lock was lost".to_owned(),
+            ));
+        };
+        guards.extend(held);
+        guards.push(daily.guard());
+        writes.extend(prolonged);
+    }
     writes.extend(records::put_draft(&claimed, Some(checked.draft.status))?);
     writes.push(Write::Put {
         key: records::touch(&item.recipient, item.medium, item.step),

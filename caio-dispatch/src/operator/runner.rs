@@ -15,8 +15,9 @@ use serde::Serialize;
 use super::step::{Effect, Event, Run, Slot, SlotState, step};
 use super::{claim, recover};
 use crate::channel::{Channel, Container, Outcome, Outgoing};
+use crate::coexist::PythonLocks;
 use crate::error::{DispatchError, Result};
-use crate::{ledger, records};
+use crate::{coexist, ledger, records};
 
 /// Asked before every provider call: everything that may forbid one.
 #[derive(Debug, Clone)]
@@ -59,8 +60,10 @@ pub struct Operator {
     pub zone: jiff::tz::TimeZone,
     /// Name of this executor, shown to whom it keeps out.
     pub holder: String,
-    /// How long the executor's lease lives without renewal.
+    /// How long the executor's lease, and the Python system's locks, live without renewal.
     pub lease: SignedDuration,
+    /// The Python system runs beside us on this store: it is kept out, asked and told.
+    pub coexist: bool,
 }
 
 /// What became of one item.
@@ -98,6 +101,8 @@ pub(super) struct Context<'a> {
     pub(super) batch: Batch,
     pub(super) run: String,
     pub(super) held: Held,
+    /// The Python system's locks, while it runs beside us.
+    pub(super) locks: Option<PythonLocks>,
     /// Positions in `batch.items`, in the order of delivery.
     pub(super) order: Vec<usize>,
     /// What each claimed item will say, by slot.
@@ -133,13 +138,33 @@ impl Operator {
                 code: "lease.held",
                 reason: format!("batch `{batch}` is being executed by {holder}"),
             })?;
-        let report = self.run_fenced(batch, motion, held.clone()).await;
+        let report = self.run_alone(batch, motion, held.clone()).await;
         // Released in any case: a run that failed is finished by whoever comes next.
         lease.release(&*self.store, &*self.ids, &held).await?;
         report
     }
 
-    async fn run_fenced(&self, id: &str, motion: Motion, held: Held) -> Result<RunReport> {
+    /// Keeps the Python system out for as long as the run takes.
+    async fn run_alone(&self, batch: &str, motion: Motion, held: Held) -> Result<RunReport> {
+        if !self.coexist {
+            return self.run_fenced(batch, motion, held, None).await;
+        }
+        let (store, ids) = (&*self.store, &*self.ids);
+        let locks = PythonLocks::take(store, ids, motion, &self.holder, self.lease).await?;
+        let report = self
+            .run_fenced(batch, motion, held, Some(locks.clone()))
+            .await;
+        locks.release(store, ids).await?;
+        report
+    }
+
+    async fn run_fenced(
+        &self,
+        id: &str,
+        motion: Motion,
+        held: Held,
+        locks: Option<PythonLocks>,
+    ) -> Result<RunReport> {
         let Some((batch, _)) = self.store.get_json::<Batch>(&records::batch(id)).await? else {
             return Err(DispatchError::NotFound {
                 what: "batch",
@@ -163,6 +188,7 @@ impl Operator {
             batch,
             run,
             held,
+            locks,
             order,
             outgoing: BTreeMap::new(),
         };
@@ -221,11 +247,38 @@ impl Context<'_> {
             Effect::Record(outcomes) => {
                 for (slot, outcome) in outcomes {
                     claim::record(self, slot, &outcome).await?;
+                    self.tell(slot, &outcome).await?;
                 }
                 Ok(Event::Recorded)
             }
             Effect::Settle => self.settle(run).await,
         }
+    }
+
+    /// Tells the Python system of a message that is, or may be, out.
+    async fn tell(&self, slot: usize, outcome: &Outcome) -> Result<()> {
+        let may_be_out = matches!(outcome, Outcome::Accepted { .. } | Outcome::Unknown { .. });
+        if self.locks.is_none() || !may_be_out {
+            return Ok(());
+        }
+        let operator = self.operator;
+        let item = &self.batch.items[self.order[slot]];
+        let (store, ids) = (&*operator.store, &*operator.ids);
+        let now = operator.clock.now();
+        coexist::tell(
+            store,
+            ids,
+            &item.recipient,
+            item.medium,
+            (self.today(), now),
+        )
+        .await
+    }
+
+    /// The day, in the business time zone.
+    pub(super) fn today(&self) -> jiff::civil::Date {
+        let operator = self.operator;
+        operator.clock.now().to_zoned(operator.zone.clone()).date()
     }
 
     async fn deliver(&mut self, run: &Run, slots: Vec<usize>) -> Result<Event> {
