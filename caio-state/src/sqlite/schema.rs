@@ -66,9 +66,7 @@ pub(super) fn open(path: &Path, access: Access) -> Result<Connection> {
     connection.set_prepared_statement_cache_capacity(32);
     check(&connection, path)?;
     if access == Access::ReadWrite {
-        connection
-            .pragma_update(None, "journal_mode", "WAL")
-            .map_err(failed)?;
+        use_write_ahead_log(&connection).map_err(failed)?;
         connection
             .pragma_update(None, "synchronous", "FULL")
             .map_err(failed)?;
@@ -77,6 +75,20 @@ pub(super) fn open(path: &Path, access: Access) -> Result<Connection> {
         return empty();
     }
     Ok(connection)
+}
+
+/// SQLite does not wait here for others that open the same new file, whatever its busy timeout.
+fn use_write_ahead_log(connection: &Connection) -> rusqlite::Result<()> {
+    let pause = std::time::Duration::from_millis(20);
+    for _ in 0..BUSY_MILLISECONDS / 20 {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+                std::thread::sleep(pause);
+            }
+            answer => return answer,
+        }
+    }
+    connection.pragma_update(None, "journal_mode", "WAL")
 }
 
 /// A store with nothing in it, that touches no file.
@@ -115,6 +127,8 @@ fn create_private(path: &Path) -> Result<()> {
 
 /// Refuses a file that is no database, a foreign one, and one of a newer version.
 fn check(connection: &Connection, path: &Path) -> Result<()> {
+    // One snapshot for all questions: another process may be making the tables right now.
+    let connection = connection.unchecked_transaction().map_err(failed)?;
     let found = connection.pragma_query_value(None, "user_version", |row| row.get::<_, i32>(0));
     let version = match found {
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
@@ -122,7 +136,7 @@ fn check(connection: &Connection, path: &Path) -> Result<()> {
         }
         version => version.map_err(failed)?,
     };
-    let application = pragma(connection, "application_id")?;
+    let application = pragma(&connection, "application_id")?;
     let tables: i64 = connection
         .query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))
         .map_err(failed)?;
