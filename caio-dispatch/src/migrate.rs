@@ -7,13 +7,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use caio_core::batch::BatchItem;
+use caio_core::cadence::DEFAULT_21DAY;
 use caio_core::identity::hex;
 use caio_core::pytext::dumps;
 use caio_core::suppression::{Listed, Scope};
 use caio_core::terms::{Medium, Provider};
 use caio_core::time::rfc3339;
 use caio_core::{Clock, EmailKey, IdSource};
-use caio_state::{CommitOutcome, Guard, Key, StateStore, Txn, TxnId, Write};
+use caio_state::{CommitOutcome, Guard, Key, StateStore, Txn, TxnId, Versioned, Write};
 use jiff::SignedDuration;
 use serde::Serialize;
 use serde_json::Value;
@@ -57,7 +58,9 @@ pub struct Tally {
     pub found: u64,
     /// Created, or would be.
     pub created: u64,
-    /// Were there, the same.
+    /// Were there, and the folder knew more: united with it.
+    pub united: u64,
+    /// Were there, and said as much.
     pub present: u64,
     /// Were there and differ; left as they are.
     pub conflicts: u64,
@@ -109,11 +112,41 @@ struct Wanted {
     file: String,
     /// Written beside it.
     beside: Vec<Write>,
-    /// Another value in the store is no conflict: it says as much.
-    any_value: bool,
+    /// What another value in the store means.
+    other: Other,
+}
+
+/// What it means when the store holds another value.
+#[derive(Clone, Copy)]
+enum Other {
+    /// Two values: a person has to look.
+    Conflict,
+    /// It says as much.
+    SaysAsMuch,
+    /// Both are true: the writes that unite them, none when the store knows it all.
+    Unite(fn(&Wanted, &[u8]) -> Vec<Write>),
+}
+
+impl Wanted {
+    /// Whether the value in the store leaves nothing to say.
+    fn is_told_by(&self, store: &[u8]) -> bool {
+        match self.other {
+            _ if self.value == store => true,
+            Other::Conflict => false,
+            Other::SaysAsMuch => true,
+            Other::Unite(unite) => unite(self, store).is_empty(),
+        }
+    }
 }
 
 impl Migrate<'_> {
+    /// Carries over what only the folder holds, and leaves the records alone that both systems keep
+    /// in the store: for as long as both run.
+    pub async fn follow(&self, mut hive: Hive) -> Result<Report> {
+        hive.documents.clear();
+        self.run(hive).await
+    }
+
     /// Carries everything over that is not there yet.
     pub async fn run(&self, hive: Hive) -> Result<Report> {
         let mut report = Report {
@@ -135,7 +168,7 @@ impl Migrate<'_> {
                     value: dumps(&document.value).into_bytes(),
                     file: document.file.clone(),
                     beside: Vec::new(),
-                    any_value: false,
+                    other: Other::Conflict,
                 })
                 .collect();
             for one in &wanted {
@@ -152,7 +185,7 @@ impl Migrate<'_> {
                 value: serde_json::to_vec(status)?,
                 file: format!("lead_status of {person}"),
                 beside: Vec::new(),
-                any_value: false,
+                other: Other::Unite(united_status),
             });
         }
         self.create("lead_status", &statuses, &mut report).await?;
@@ -192,13 +225,18 @@ impl Migrate<'_> {
                     .iter()
                     .filter(|it| **it == CommitOutcome::Committed);
                 tally.created += created.count() as u64;
+                let found = self.store.get(&keys).await?;
+                tally.united += self.unite(chunk, &found).await?;
                 self.store.get(&keys).await?
             };
             let mut same = 0;
             for (it, found) in chunk.iter().zip(after) {
                 tally.found += 1;
                 match found {
-                    Some(found) if it.any_value || found.value == it.value => same += 1,
+                    Some(found) if it.is_told_by(&found.value) => same += 1,
+                    Some(_) if self.dry_run && matches!(it.other, Other::Unite(_)) => {
+                        tally.united += 1;
+                    }
                     None if self.dry_run => {}
                     found => {
                         let store = found.map_or_else(|| b"(absent)".to_vec(), |it| it.value);
@@ -214,9 +252,32 @@ impl Migrate<'_> {
             }
             report.verified += same;
         }
-        tally.present = tally.found - tally.created - tally.conflicts;
+        tally.present = tally.found - tally.created - tally.united - tally.conflicts;
         report.kinds.insert(kind, tally);
         Ok(())
+    }
+
+    /// Unites what differs and may be united; how many were.
+    async fn unite(&self, chunk: &[Wanted], found: &[Option<Versioned>]) -> Result<u64> {
+        let mut txns = Vec::new();
+        for (wanted, found) in chunk.iter().zip(found) {
+            let (Other::Unite(unite), Some(found)) = (wanted.other, found) else {
+                continue;
+            };
+            let writes = unite(wanted, &found.value);
+            if !writes.is_empty() {
+                txns.push(Txn {
+                    id: TxnId(self.ids.id()),
+                    guards: vec![Guard::Unchanged(wanted.key.clone(), found.version.clone())],
+                    writes,
+                });
+            }
+        }
+        let outcomes = self.store.commit_many(&txns).await?;
+        let committed = outcomes
+            .iter()
+            .filter(|it| **it == CommitOutcome::Committed);
+        Ok(committed.count() as u64)
     }
 
     fn txn(&self, wanted: &Wanted) -> Txn {
@@ -278,7 +339,7 @@ impl Migrate<'_> {
             value: serde_json::to_vec(&id)?,
             file: touch.origin.clone(),
             beside: entry.writes()?,
-            any_value: true,
+            other: Other::SaysAsMuch,
         })
     }
 
@@ -361,9 +422,81 @@ fn used(used: &Used) -> Wanted {
             amount: used.count.into(),
             expires_in: Some(SignedDuration::from_hours(90 * 24)),
         }],
-        any_value: false,
+        other: Other::Unite(united_use),
         key,
     }
+}
+
+/// A used limit only grows.
+fn united_use(wanted: &Wanted, store: &[u8]) -> Vec<Write> {
+    let number = |text: &[u8]| -> i64 {
+        let text = std::str::from_utf8(text).ok();
+        text.and_then(|text| text.parse().ok()).unwrap_or(0)
+    };
+    let more = number(&wanted.value) - number(store);
+    let add = wanted.beside.iter().filter_map(|write| match write {
+        Write::Add {
+            counter,
+            expires_in,
+            ..
+        } if more > 0 => Some(Write::Add {
+            counter: counter.clone(),
+            amount: more,
+            expires_in: *expires_in,
+        }),
+        _ => None,
+    });
+    let mut writes: Vec<Write> = add.collect();
+    if more > 0 {
+        writes.push(Write::Put {
+            key: wanted.key.clone(),
+            value: wanted.value.clone(),
+            expires_in: None,
+        });
+    }
+    writes
+}
+
+/// The status that forbids more stays; an answer counts for good.
+fn united_status(wanted: &Wanted, store: &[u8]) -> Vec<Write> {
+    let (Ok(folder), Ok(kept)) = (
+        serde_json::from_slice::<Value>(&wanted.value),
+        serde_json::from_slice::<Value>(store),
+    ) else {
+        // A status that cannot be read forbids everything: it stays.
+        return Vec::new();
+    };
+    if !kept.is_object() {
+        return Vec::new();
+    }
+    let status = |record: &Value| -> String {
+        let status = record.get("status").and_then(Value::as_str);
+        status.unwrap_or("").to_owned()
+    };
+    let weight = |record: &Value| {
+        let status = status(record);
+        let among = |list: &[&str]| list.contains(&status.as_str());
+        u8::from(among(DEFAULT_21DAY.pause_on)) + 2 * u8::from(among(DEFAULT_21DAY.exit_on))
+    };
+    let mut united = if weight(&folder) > weight(&kept) {
+        folder.clone()
+    } else {
+        kept.clone()
+    };
+    for count in ["reply_count", "open_count"] {
+        let of = |record: &Value| record.get(count).and_then(Value::as_u64);
+        if let Some(most) = of(&folder).max(of(&kept)) {
+            united[count] = most.into();
+        }
+    }
+    if united == kept {
+        return Vec::new();
+    }
+    vec![Write::Put {
+        key: wanted.key.clone(),
+        value: united.to_string().into_bytes(),
+        expires_in: None,
+    }]
 }
 
 /// The first of each key: several records tell of the same message.

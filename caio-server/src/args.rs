@@ -111,6 +111,16 @@ pub(crate) enum StateCommand {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Carry over, again and again, what only that folder holds: while both systems run
+    #[command(after_help = "Example: caio state follow --from hive:.hive-mind --every 60")]
+    Follow {
+        /// The folder: hive:PATH
+        #[arg(long, value_name = "URL")]
+        from: String,
+        /// Seconds between two looks; without it one look
+        #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+        every: Option<u64>,
+    },
 }
 
 #[derive(Debug, Subcommand)]

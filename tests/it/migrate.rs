@@ -64,6 +64,7 @@ fn hive(place: &Place) {
     }
 }
 
+const FOLLOW: &[&str] = &["state", "follow", "--from", "hive:.hive-mind"];
 const MIGRATE: &[&str] = &["state", "migrate", "--from", "hive:.hive-mind"];
 
 fn carried(place: &Place) {
@@ -142,6 +143,53 @@ fn the_old_records_are_carried_into_the_embedded_store_once() {
     assert!(!place.path(".caio").exists(), "a dry-run makes nothing");
     carried(&place);
     nobody_again(&place);
+}
+
+/// Opt-outs, statuses and messages that the old system adds later arrive; nothing is taken back.
+#[test]
+fn what_only_the_old_files_hold_is_followed_and_never_taken_back() {
+    let place = Place::new();
+    hive(&place);
+    place.json(3, MIGRATE);
+    let kim = ".hive-mind/lead_status/kim_at_acme_test.json";
+    let status = |status: &str, replies: u32| {
+        place.write(
+            kim,
+            format!(r#"{{"email":"kim@acme.test","status":"{status}","reply_count":{replies}}}"#),
+        );
+        let report = place.json(3, FOLLOW);
+        assert_eq!(report["conflicts"], Value::Array(Vec::new()), "{report}");
+        assert_eq!(
+            report["kinds"]["daily_state"]["found"], 0,
+            "both systems keep these"
+        );
+        let tally = &report["kinds"]["lead_status"];
+        (
+            tally["created"].as_u64().unwrap(),
+            tally["united"].as_u64().unwrap(),
+        )
+    };
+    assert_eq!(status("opened", 0), (1, 0));
+    assert_eq!(status("replied", 1), (0, 1));
+    assert_eq!(status("opened", 0), (0, 0), "an answer counts for good");
+    assert_eq!(status("opened", 2), (0, 1), "and another answer is counted");
+
+    place.write(
+        ".hive-mind/instantly_dispatch_state.json",
+        r#"{"date":"2026-03-02","dispatched_count":5}"#,
+    );
+    place.write(
+        ".hive-mind/unsubscribes.jsonl",
+        "{\"email\": \"quin@beta.test\"}\n",
+    );
+    let report = place.json(3, FOLLOW);
+    assert_eq!(report["kinds"]["ceilings"]["united"], 1);
+    assert_eq!(report["kinds"]["opt_outs"]["created"], 1);
+    let shown = place.expect(0, &["suppress", "list"]).out;
+    assert!(
+        shown.contains("quin@beta.test") && shown.contains("pia@beta.test"),
+        "{shown}"
+    );
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `caio state`: from the files of the Python system into the store.
 
 use std::path::Path;
+use std::time::Duration;
 
 use caio_dispatch::hive::Hive;
 use caio_dispatch::migrate::{Migrate, Report};
@@ -12,46 +13,93 @@ use crate::exit::{Exit, Failure, Result};
 use crate::wiring::Context;
 
 pub(super) async fn run(context: &Context, command: StateCommand) -> Result<Exit> {
-    let StateCommand::Migrate { from, dry_run } = command;
-    let folder = from.strip_prefix("hive:").filter(|path| !path.is_empty());
-    let folder = folder.ok_or_else(|| {
-        Failure::new(
-            "state.from",
-            format!("`{from}` is no folder to migrate from"),
-        )
-        .hint("expected hive:PATH, such as hive:.hive-mind")
-        .exit(Exit::Usage)
-    })?;
-    let hive = Hive::read(Path::new(folder))
-        .map_err(|error| Failure::new("hive.read", format!("{folder}: {error}")))?;
-    let by = context.by()?;
-    let access = if dry_run {
-        Access::ReadOnly
-    } else {
-        Access::ReadWrite
-    };
-    let store = context.open(access)?;
-    store.ping().await?;
-    let migrate = Migrate {
-        store: &*store,
-        clock: &*context.clock,
-        ids: &*context.ids,
-        by,
-        dry_run,
-    };
-    let report = migrate.run(hive).await?;
-    if context.printer.is_json() {
-        context
-            .printer
-            .json(&document(&report, folder, &store.to_string(), dry_run)?);
-    } else {
-        print(context, &report, dry_run);
+    match command {
+        StateCommand::Migrate { from, dry_run } => {
+            let look = Look {
+                folder: folder(&from)?,
+                dry_run,
+                follow: false,
+            };
+            look.once(context).await
+        }
+        StateCommand::Follow { from, every } => {
+            let look = Look {
+                folder: folder(&from)?,
+                dry_run: false,
+                follow: true,
+            };
+            let Some(every) = every else {
+                return look.once(context).await;
+            };
+            loop {
+                // A look that failed is said, and the next one may do better.
+                if let Err(failure) = look.once(context).await {
+                    context.printer.failure(&failure);
+                }
+                tokio::time::sleep(Duration::from_secs(every)).await;
+            }
+        }
     }
-    Ok(if report.is_clean() {
-        Exit::Done
-    } else {
-        Exit::Refusals
+}
+
+fn folder(from: &str) -> Result<&str> {
+    let folder = from.strip_prefix("hive:").filter(|path| !path.is_empty());
+    folder.ok_or_else(|| {
+        Failure::new("state.from", format!("`{from}` is no folder to read from"))
+            .hint("expected hive:PATH, such as hive:.hive-mind")
+            .exit(Exit::Usage)
     })
+}
+
+/// One look into the folder.
+struct Look<'a> {
+    folder: &'a str,
+    dry_run: bool,
+    follow: bool,
+}
+
+impl Look<'_> {
+    async fn once(&self, context: &Context) -> Result<Exit> {
+        let folder = self.folder;
+        let hive = Hive::read(Path::new(folder))
+            .map_err(|error| Failure::new("hive.read", format!("{folder}: {error}")))?;
+        let access = if self.dry_run {
+            Access::ReadOnly
+        } else {
+            Access::ReadWrite
+        };
+        let by = context.by()?;
+        let store = context.open(access)?;
+        store.ping().await?;
+        let migrate = Migrate {
+            store: &*store,
+            clock: &*context.clock,
+            ids: &*context.ids,
+            by,
+            dry_run: self.dry_run,
+        };
+        let report = if self.follow {
+            migrate.follow(hive).await?
+        } else {
+            migrate.run(hive).await?
+        };
+        let printer = &context.printer;
+        if printer.is_json() {
+            printer.json(&document(
+                &report,
+                folder,
+                &store.to_string(),
+                self.dry_run,
+            )?);
+        } else {
+            print(context, &report, self.dry_run);
+        }
+        Ok(if report.is_clean() {
+            Exit::Done
+        } else {
+            Exit::Refusals
+        })
+    }
 }
 
 /// The keys of the old script's summary, and ours beside them.
@@ -64,7 +112,7 @@ fn document(report: &Report, folder: &str, store: &str, dry_run: bool) -> Result
     })?;
     let carried = |kind: &str| {
         let tally = report.kinds.get(kind).copied().unwrap_or_default();
-        tally.created + tally.present
+        tally.created + tally.united + tally.present
     };
     let errors: Vec<String> = report
         .faults
@@ -98,14 +146,27 @@ fn print(context: &Context, report: &Report, dry_run: bool) {
     let printer = &context.printer;
     let created = if dry_run { "would create" } else { "created" };
     let rows = report.kinds.iter().map(|(kind, tally)| {
-        let numbers = [tally.found, tally.created, tally.present, tally.conflicts];
+        let numbers = [
+            tally.found,
+            tally.created,
+            tally.united,
+            tally.present,
+            tally.conflicts,
+        ];
         let words = numbers.iter().map(ToString::to_string);
         std::iter::once(kind.replace('_', " "))
             .chain(words)
             .collect()
     });
     printer.table(
-        &["kind", "found", created, "there already", "conflicts"],
+        &[
+            "kind",
+            "found",
+            created,
+            "united",
+            "there already",
+            "conflicts",
+        ],
         rows,
     );
     for conflict in &report.conflicts {
