@@ -1,0 +1,100 @@
+//! Two senders on one Redis: ours, and a stand-in for the old one.
+
+use std::collections::BTreeMap;
+
+use caio_core::Clock;
+use caio_core::terms::Motion;
+use caio_dispatch::coexist::PythonLocks;
+use jiff::SignedDuration;
+
+use crate::{World, worlds};
+
+/// What the old operator does: its lock with a plain SET, its record with a plain GET and SET.
+struct OldOperator<'a>(&'a World, u16);
+
+impl OldOperator<'_> {
+    async fn ask<T: redis::FromRedisValue>(&self, parts: &[&str]) -> T {
+        let client = redis::Client::open(format!("redis://127.0.0.1:{}", self.1)).unwrap();
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let mut command = redis::cmd(parts[0]);
+        for part in &parts[1..] {
+            command.arg(*part);
+        }
+        command.query_async(&mut connection).await.unwrap()
+    }
+
+    async fn lock(&self) -> bool {
+        let key = "caio-test:locks:operator:outbound";
+        let taken: Option<String> = self.ask(&["SET", key, "token", "NX", "EX", "240"]).await;
+        taken.is_some()
+    }
+
+    async fn unlock(&self) {
+        self.ask::<()>(&["DEL", "caio-test:locks:operator:outbound"])
+            .await;
+    }
+
+    fn record(&self) -> String {
+        let today = self.0.clock.now().to_zoned(jiff::tz::TimeZone::UTC).date();
+        format!("caio-test:operator:state:{today}")
+    }
+}
+
+#[tokio::test]
+async fn two_senders_one_person_one_message_in_both_orders() {
+    let world = worlds(1).pop().unwrap();
+    let port = world.home.1.as_ref().unwrap().port();
+    let old = OldOperator(&world, port);
+
+    // The old one is first: we are refused, and told by whom.
+    let batch = world.approved(2).await;
+    assert!(old.lock().await);
+    let refused = world.run(&batch).await.unwrap_err();
+    assert_eq!(refused.code(), "lock.held");
+    assert!(
+        refused.to_string().contains("the Python system"),
+        "{refused}"
+    );
+    assert!(world.received().is_empty());
+    let person = batch.items[0].recipient.to_string();
+    let sent = format!(
+        r#"{{"date": "x", "outbound_email_dispatched": 1, "leads_dispatched": ["email:{person}"], "runs_today": 7}}"#
+    );
+    old.ask::<()>(&["SET", &old.record(), &sent]).await;
+    old.unlock().await;
+
+    // Now it is our turn: whom it wrote to is left out, the other one goes, and it is told.
+    let report = world.run(&batch).await.unwrap();
+    let states: BTreeMap<&str, &str> = report
+        .items
+        .iter()
+        .map(|it| (it.recipient.as_str(), it.state))
+        .collect();
+    assert_eq!(states[person.as_str()], "refused", "{report:?}");
+    assert_eq!(world.received().len(), 1);
+    let told: String = old.ask(&["GET", &old.record()]).await;
+    let other = batch.items[1].recipient.to_string();
+    assert!(
+        told.contains(&format!("[\"email:{person}\", \"email:{other}\"]")),
+        "{told}"
+    );
+    assert!(
+        told.contains("\"outbound_email_dispatched\": 2") && told.contains("\"runs_today\": 7")
+    );
+
+    // While we are at it, it is refused; and nothing of ours looks approved to it.
+    let locks = PythonLocks::take(
+        &*world.store,
+        &*world.ids,
+        Motion::Outbound,
+        "one",
+        SignedDuration::from_secs(60),
+    )
+    .await
+    .unwrap();
+    assert!(!old.lock().await);
+    locks.release(&*world.store, &*world.ids).await.unwrap();
+    assert!(old.lock().await);
+    let batches: Vec<String> = old.ask(&["KEYS", "caio-test:operator:batch:*"]).await;
+    assert!(batches.is_empty(), "{batches:?}");
+}
