@@ -7,6 +7,7 @@ pub mod batches;
 pub mod channel;
 pub mod coexist;
 pub mod copywriter;
+pub mod doctor;
 pub mod enrich;
 mod error;
 pub mod facts;

@@ -89,6 +89,8 @@ pub(crate) enum Command {
     /// How leads are scored
     #[command(subcommand)]
     Icp(IcpCommand),
+    /// What is wrong with the store, and what to do
+    Doctor,
     /// Carry state from one place to another
     #[command(subcommand)]
     State(StateCommand),

@@ -27,6 +27,7 @@ pub(crate) async fn run(context: Context, command: Command) -> Result<Exit> {
         }
         Command::Config(ConfigCommand::Show) => Ok(setup::show(&context)),
         Command::Dispatch(args) => dispatch::run(&context, args).await,
+        Command::Doctor => status::doctor(&context).await,
         Command::Drafts(command) => drafts::run(&context, command).await,
         Command::History { email, limit } => status::history(&context, email, limit).await,
         Command::Icp(command) => icp::run(&context, command).await,

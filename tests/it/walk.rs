@@ -64,6 +64,7 @@ fn a_dry_run_and_every_reading_command_leave_the_store_as_it_is() {
     for args in [
         vec!["dispatch"],
         vec!["status"],
+        vec!["doctor"],
         vec!["history"],
         vec!["batch", "list"],
         vec!["batch", "show", id],
@@ -316,4 +317,32 @@ fn the_kill_switch_is_shared_and_shown() {
     assert_eq!(place.json(0, &["status"])["stopped"], Value::Null);
     let stopped = Place::new().variable("EMERGENCY_STOP", "true");
     assert_eq!(stopped.json(0, &["dispatch"])["layers"][0]["allows"], false);
+}
+
+#[test]
+fn the_doctor_names_what_is_wrong_and_touches_nothing() {
+    let place = Place::new();
+    place.example();
+    place.expect(3, &["run", "leads.csv"]);
+    assert!(
+        place
+            .expect(0, &["doctor"])
+            .out
+            .contains("nothing is wrong")
+    );
+    place.expect(0, &["stop", "--reason", "audit"]);
+    let store = rusqlite::Connection::open(place.path(".caio/caio.db")).unwrap();
+    let change = |sql: &str| assert_eq!(store.execute(sql, []).unwrap(), 1);
+    let draft = "(SELECT key FROM document WHERE key LIKE 'caio:draft:%' LIMIT 1)";
+    change(&format!(
+        "UPDATE document SET value = CAST('torn' AS BLOB) WHERE key = {draft}"
+    ));
+    let last = draft.replace("LIMIT 1", "ORDER BY key DESC LIMIT 1");
+    change(&format!("DELETE FROM document WHERE key = {last}"));
+    let before = place.dump();
+    let findings = place.json(3, &["doctor"])["findings"].to_string();
+    for what in ["audit", "cannot be read", "which is not there"] {
+        assert!(findings.contains(what), "{findings}");
+    }
+    assert_eq!(place.dump(), before);
 }

@@ -1,4 +1,4 @@
-//! `caio status`, `history`, `stop` and `resume`.
+//! `caio status`, `doctor`, `history`, `stop` and `resume`.
 
 use caio_core::batch::BatchStatus;
 use caio_core::draft::DraftStatus;
@@ -6,7 +6,7 @@ use caio_core::icp::reachable_tiers;
 use caio_core::record::check_address;
 use caio_core::time::rfc3339;
 use caio_dispatch::history::{self, Event};
-use caio_dispatch::{batches, icp, review};
+use caio_dispatch::{batches, doctor, icp, review};
 use caio_state::stop::{self, Stop};
 use caio_state::{Access, StateStore};
 use serde_json::json;
@@ -14,6 +14,29 @@ use serde_json::json;
 use super::batch::policy;
 use crate::exit::{Exit, Failure, Result};
 use crate::wiring::Context;
+
+/// Looks at everything that gates a send; exit code 3 when something is wrong.
+pub(super) async fn doctor(context: &Context) -> Result<Exit> {
+    let store = context.open(Access::ReadOnly)?;
+    let findings = doctor::examine(&*store).await?;
+    let printer = &context.printer;
+    if printer.is_json() {
+        printer.json(&json!({ "store": store.to_string(), "findings": findings }));
+    } else {
+        for finding in &findings {
+            printer.line(&format!("{} [{}]", finding.what, finding.code));
+            printer.line(&format!("  {}", finding.advice));
+        }
+        if findings.is_empty() {
+            printer.line("nothing is wrong");
+        }
+    }
+    Ok(if findings.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Refusals
+    })
+}
 
 pub(super) async fn status(context: &Context) -> Result<Exit> {
     let store = context.open(Access::ReadOnly)?;

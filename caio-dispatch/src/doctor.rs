@@ -1,0 +1,130 @@
+//! What is wrong with a store, and what to do about it. Looks, and changes nothing.
+
+use caio_core::batch::{Batch, BatchStatus};
+use caio_core::draft::{Draft, DraftStatus};
+use caio_state::{Range, StateStore, stop};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::error::Result;
+use crate::records;
+
+/// Entries of an index asked for at a time.
+const PAGE: usize = 500;
+
+/// Something that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// Stable code.
+    pub code: &'static str,
+    /// What is wrong.
+    pub what: String,
+    /// What to do.
+    pub advice: &'static str,
+}
+
+/// Looks at everything that gates a send.
+///
+/// # Errors
+/// When the store cannot be asked at all.
+pub async fn examine(store: &dyn StateStore) -> Result<Vec<Finding>> {
+    store.ping().await?;
+    let mut findings = Vec::new();
+    match stop::read(store).await {
+        Ok(None) => {}
+        Ok(Some(stop)) => findings.push(Finding {
+            code: "doctor.stopped",
+            what: format!(
+                "sending is stopped by {} since {}: {}",
+                stop.by, stop.at, stop.reason
+            ),
+            advice: "`caio resume` once the reason is gone",
+        }),
+        Err(error) => findings.push(Finding {
+            code: "doctor.stop_unreadable",
+            what: format!("the stop flag cannot be read, so nothing is sent: {error}"),
+            advice: "`caio stop`, then `caio resume`, writes it anew",
+        }),
+    }
+    if !store.capabilities().live_authority {
+        findings.push(Finding {
+            code: "doctor.no_authority",
+            what: format!("{store} may not decide for live sends"),
+            advice: "use --store sqlite:PATH or redis://HOST",
+        });
+    }
+    for status in BatchStatus::ALL {
+        let index = records::batch_index(*status);
+        let found = entries(store, &index).await?;
+        findings.extend(drift(&index, &found, |record| {
+            let batch: Batch = serde_json::from_slice(record).ok()?;
+            Some(batch.status == *status)
+        }));
+        let advice = match status {
+            BatchStatus::Executing => {
+                "`caio dispatch` of it finishes what an interrupted run left; the provider is asked first"
+            }
+            BatchStatus::Unknown => {
+                "look at its items with `caio batch show`; what cannot be proven waits for a person"
+            }
+            _ => continue,
+        };
+        findings.extend(found.iter().map(|(key, _)| Finding {
+            code: "doctor.batch_open",
+            what: format!("{key} is {status}"),
+            advice,
+        }));
+    }
+    for status in DraftStatus::ALL {
+        let index = records::draft_index(*status);
+        let found = entries(store, &index).await?;
+        findings.extend(drift(&index, &found, |record| {
+            let draft: Draft = serde_json::from_slice(record).ok()?;
+            Some(draft.status == *status)
+        }));
+    }
+    let suppressed = entries(store, records::SUPPRESSION_INDEX).await?;
+    findings.extend(drift(records::SUPPRESSION_INDEX, &suppressed, |record| {
+        serde_json::from_slice::<Value>(record).ok().map(|_| true)
+    }));
+    Ok(findings)
+}
+
+/// What an index points at: names, and the records that are there.
+type Entries = Vec<(String, Option<Vec<u8>>)>;
+
+async fn entries(store: &dyn StateStore, index: &str) -> Result<Entries> {
+    let mut all = Vec::new();
+    let mut after = None;
+    loop {
+        let page = store
+            .range(index, &Range::default(), after.as_ref(), PAGE)
+            .await?;
+        let keys: Vec<_> = page.items.into_iter().map(|entry| entry.key).collect();
+        let records = store.get(&keys).await?;
+        let pairs = keys.iter().zip(records);
+        all.extend(pairs.map(|(key, record)| (key.to_string(), record.map(|it| it.value))));
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return Ok(all),
+        }
+    }
+}
+
+/// Records that are not what their index says; `belongs` answers `None` for one that cannot be read.
+fn drift(index: &str, entries: &Entries, belongs: impl Fn(&[u8]) -> Option<bool>) -> Vec<Finding> {
+    let finding = |(key, record): &(String, Option<Vec<u8>>)| {
+        let what = match record.as_deref().map(&belongs) {
+            None => format!("{index} names {key}, which is not there"),
+            Some(None) => format!("{key} cannot be read"),
+            Some(Some(false)) => format!("{key} is not what {index} says it is"),
+            Some(Some(true)) => return None,
+        };
+        Some(Finding {
+            code: "doctor.drift",
+            what,
+            advice: "somebody changed the store past caio: compare with `caio history`, decide by hand",
+        })
+    };
+    entries.iter().filter_map(finding).collect()
+}
