@@ -69,9 +69,7 @@ impl Suppress<'_> {
         let outcome = commit(self.store, self.ids, vec![Guard::Absent(key)], writes).await?;
         Ok(outcome == CommitOutcome::Committed)
     }
-}
 
-impl Suppress<'_> {
     /// Whether the set covers exactly this already.
     pub async fn covers(&self, scope: &Scope) -> Result<bool> {
         let found = self.store.get(&[key(scope)]).await?;

@@ -59,10 +59,7 @@ pub(crate) async fn commit(
         guards,
         writes,
     };
-    match store.commit(&txn).await {
-        Err(caio_state::StoreError::Ambiguous { .. }) => Ok(store.commit(&txn).await?),
-        answer => Ok(answer?),
-    }
+    Ok(store.commit_surely(&txn).await?)
 }
 
 /// Guard that holds while the record is what was read: absent, or at this version.
