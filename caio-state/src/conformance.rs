@@ -6,11 +6,14 @@
 #![allow(clippy::unwrap_used, reason = "a law that does not hold panics")]
 
 mod laws;
+mod needs;
 mod races;
 mod redis_server;
 
+use needs::Need;
 pub use redis_server::RedisServer;
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -19,7 +22,7 @@ use std::time::Duration;
 use caio_core::{Clock, IdSource};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::store::StateStore;
+use crate::store::{Capabilities, StateStore};
 use crate::txn::{Guard, Txn, TxnId, Write};
 
 /// The time of a test: set by hand, or, for a store with a clock of its own, real and shortened.
@@ -144,20 +147,38 @@ where
     S: AsRef<dyn StateStore>,
 {
     let mut names = Vec::new();
-    for (name, law) in laws::LAWS.iter().chain(races::RACES) {
+    let mut lacking = BTreeSet::new();
+    for (name, needs, law) in entries() {
         let clock = clock();
         let store = make(clock.clone()).await;
-        law(store.as_ref(), &clock).await;
-        names.push(*name);
+        let lacks = needs::lacking(needs, store.as_ref().capabilities());
+        if lacks.is_empty() {
+            law(store.as_ref(), &clock).await;
+            names.push(*name);
+        }
+        lacking.extend(lacks);
+    }
+    for need in lacking {
+        needs::refuses(make(clock()).await.as_ref(), need).await;
     }
     names
 }
 
-/// Names of all laws, in the order in which they are run.
-pub fn names() -> Vec<&'static str> {
-    let laws = laws::LAWS.iter().chain(races::RACES);
-    laws.map(|(name, _)| *name).collect()
+/// Every law in the order in which they are run, and whether a backend that can do this much is held
+/// to it; what it cannot do it has to refuse.
+pub fn laws(capabilities: Capabilities) -> Vec<(&'static str, bool)> {
+    let held = |needs| needs::lacking(needs, capabilities).is_empty();
+    entries()
+        .map(|(name, needs, _)| (*name, held(needs)))
+        .collect()
 }
+
+fn entries() -> impl Iterator<Item = &'static Entry> {
+    laws::LAWS.iter().chain(races::RACES)
+}
+
+/// A law, and what a backend needs for it.
+type Entry = (&'static str, &'static [Need], Law);
 
 /// A law over an empty store.
 type Law = for<'a> fn(

@@ -45,6 +45,17 @@ pub enum StoreError {
         /// Sequence found.
         found: u64,
     },
+    /// Part of the data may still be in the old store alone, so a listing would leave it out.
+    #[error(
+        "{backend}: {operation} would leave out what only the old store holds; \
+         finish with `caio state migrate` and `caio state cutover` first"
+    )]
+    MigrationIncomplete {
+        /// What was asked.
+        operation: &'static str,
+        /// Backend.
+        backend: &'static str,
+    },
     /// The store was opened for reading.
     #[error("{backend}: opened read-only, nothing can be written")]
     ReadOnly {
@@ -93,6 +104,7 @@ impl StoreError {
             Self::Corrupt { .. } => "store.corrupt",
             Self::Invalid(_) => "store.invalid",
             Self::LostData { .. } => "store.lost_data",
+            Self::MigrationIncomplete { .. } => "store.migration_incomplete",
             Self::ReadOnly { .. } => "store.read_only",
             Self::Unavailable { .. } => "store.unavailable",
             Self::Unsupported { .. } => "store.unsupported",

@@ -13,6 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::error::{Result, StoreError};
 use crate::guard::{TXN_HOURS, View, first_failing, later};
 use crate::key::Key;
+use crate::record::{PORTION, Record, Sink};
 use crate::store::{Capabilities, Page, Range, RangeEntry, StateStore, Version, Versioned};
 use crate::txn::{CommitOutcome, Txn, Write};
 
@@ -130,6 +131,28 @@ impl Inner {
         };
         self.outcomes.insert(txn.id.0.clone(), entry);
         Ok(outcome)
+    }
+
+    /// Everything, in the order that [`Sink::take`] names.
+    fn records(&self) -> Vec<Record> {
+        let documents = self.documents.iter().map(|(name, entry)| Record::Document {
+            key: Key::stored(name),
+            value: entry.value.clone(),
+            expires: entry.expires,
+        });
+        let counters = self.counters.iter().map(|(name, entry)| Record::Counter {
+            key: Key::stored(name),
+            value: entry.value,
+            expires: entry.expires,
+        });
+        let places = self.indexes.iter().flat_map(|(name, index)| {
+            index.entries.iter().map(|entry| Record::Place {
+                index: name.clone(),
+                order: entry.order.clone(),
+                key: entry.key.clone(),
+            })
+        });
+        documents.chain(counters).chain(places).collect()
     }
 
     fn write(&mut self, write: &Write, now: Timestamp) {
@@ -271,6 +294,7 @@ impl StateStore for MemoryStore {
             multi_document: true,
             indexes: true,
             counters: true,
+            listings: true,
             live_authority: false,
         }
     }
@@ -343,6 +367,15 @@ impl StateStore for MemoryStore {
 
     async fn commit_many(&self, txns: &[Txn]) -> Result<Vec<CommitOutcome>> {
         self.with(|inner, now| txns.iter().map(|txn| inner.commit(txn, now)).collect())
+    }
+
+    async fn export(&self, sink: &mut dyn Sink) -> Result<()> {
+        let mut records = self.with(|inner, _| inner.records());
+        while !records.is_empty() {
+            let rest = records.split_off(records.len().min(PORTION));
+            sink.take(std::mem::replace(&mut records, rest)).await?;
+        }
+        Ok(())
     }
 
     async fn now(&self) -> Result<Timestamp> {

@@ -4,6 +4,7 @@
 //! version is the SHA-1 of its bytes, so that a plain writer's change is seen. A commit is one Lua
 //! script and carries its id; when its answer is lost it is sent again and applied once.
 
+mod export;
 mod link;
 mod names;
 mod options;
@@ -24,6 +25,7 @@ use crate::Access;
 use crate::error::{Result, StoreError};
 use crate::key::Key;
 use crate::memory::{check_limit, more};
+use crate::record::Sink;
 use crate::store::{Capabilities, Page, Range, RangeEntry, StateStore, Version, Versioned};
 use crate::txn::{CommitOutcome, Txn, Write};
 
@@ -400,6 +402,7 @@ impl StateStore for RedisStore {
             multi_document: true,
             indexes: true,
             counters: true,
+            listings: true,
             live_authority: true,
         }
     }
@@ -552,6 +555,12 @@ impl StateStore for RedisStore {
             }
         }
         Ok(outcomes)
+    }
+
+    async fn export(&self, sink: &mut dyn Sink) -> Result<()> {
+        self.export_documents(sink).await?;
+        self.export_counters(sink).await?;
+        self.export_places(sink).await
     }
 
     async fn now(&self) -> Result<Timestamp> {

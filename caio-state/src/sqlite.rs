@@ -4,6 +4,7 @@
 //! operator can look inside with any SQLite tool. WAL, `synchronous=FULL`; a commit is one
 //! immediate transaction.
 
+mod export;
 mod schema;
 mod tables;
 
@@ -21,6 +22,7 @@ use crate::error::{Result, StoreError};
 use crate::guard::View;
 use crate::key::Key;
 use crate::memory::check_limit;
+use crate::record::Sink;
 use crate::store::{Capabilities, Page, Range, RangeEntry, StateStore, Versioned};
 use crate::txn::{CommitOutcome, Txn};
 use tables::Tables;
@@ -136,6 +138,7 @@ impl StateStore for SqliteStore {
             multi_document: true,
             indexes: true,
             counters: true,
+            listings: true,
             live_authority: true,
         }
     }
@@ -193,6 +196,16 @@ impl StateStore for SqliteStore {
 
     async fn commit_many(&self, txns: &[Txn]) -> Result<Vec<CommitOutcome>> {
         self.write(txns.to_vec()).await
+    }
+
+    async fn export(&self, sink: &mut dyn Sink) -> Result<()> {
+        let mut next = Some(export::Cursor::default());
+        while let Some(cursor) = next {
+            let (records, more) = self.read(move |tables| tables.portion(cursor)).await?;
+            sink.take(records).await?;
+            next = more;
+        }
+        Ok(())
     }
 
     async fn now(&self) -> Result<Timestamp> {

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use crate::error::Result;
 use crate::key::Key;
+use crate::record::Sink;
 use crate::txn::{CommitOutcome, Txn};
 
 /// Opaque version of a document: equal values may have equal versions, so never rely on noticing
@@ -61,6 +62,8 @@ pub struct Capabilities {
     pub indexes: bool,
     /// Counters and leases.
     pub counters: bool,
+    /// Scans, ranges and exports that leave nothing out.
+    pub listings: bool,
     /// May decide for live sends.
     pub live_authority: bool,
 }
@@ -102,6 +105,9 @@ pub trait StateStore: Debug + Display + Send + Sync {
     /// Applies each of `txns` whole or not at all, independently of the others; a backend may group
     /// them into one round trip or one disk sync. One answer a transaction, in order.
     async fn commit_many(&self, txns: &[Txn]) -> Result<Vec<CommitOutcome>>;
+
+    /// Gives everything that the store holds to `sink`.
+    async fn export(&self, sink: &mut dyn Sink) -> Result<()>;
 
     /// The store's own time.
     async fn now(&self) -> Result<Timestamp>;

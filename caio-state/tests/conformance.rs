@@ -15,8 +15,8 @@ use std::time::Duration;
 use caio_core::Clock;
 use caio_state::conformance::{RedisServer, Shortened, TestClock, all, all_in};
 use caio_state::{
-    Access, CommitOutcome, Guard, Key, MemoryStore, Range, RedisStore, SqliteStore, StateStore,
-    Txn, TxnId, Write,
+    Access, CommitOutcome, Guard, HiveStore, Key, MemoryStore, Range, RedisStore, SqliteStore,
+    StateStore, Txn, TxnId, Write,
 };
 use proptest::prelude::*;
 
@@ -53,6 +53,17 @@ async fn memory_obeys_every_law_behind_box() {
 async fn sqlite_obeys_every_law() {
     let laws = all(sqlite).await;
     println!("sqlite: {} laws", laws.len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn hive_obeys_the_laws_of_single_documents_and_refuses_the_rest() {
+    let laws = all(async |clock: Arc<dyn Clock>| {
+        let folder = tempfile::tempdir().unwrap();
+        let store = HiveStore::open(folder.path(), clock, Access::ReadWrite).unwrap();
+        InFolder(Arc::new(store), folder)
+    })
+    .await;
+    println!("hive: {} laws", laws.len());
 }
 
 /// A law's hour in real time: long enough that a busy machine does not count as an hour.

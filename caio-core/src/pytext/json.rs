@@ -41,11 +41,36 @@ pub fn push_ascii_json(out: &mut String, value: &Value) {
 /// non-ASCII as it is. The Python system writes its records into Redis so.
 pub fn dumps(value: &Value) -> String {
     let mut out = String::new();
-    push_json(&mut out, value);
+    push_json(&mut out, value, None);
     out
 }
 
-fn push_json(out: &mut String, value: &Value) {
+/// `json.dumps(value, indent=2, ensure_ascii=False)`: the same, one member a line. The Python
+/// system writes its files so.
+pub fn dumps_indented(value: &Value) -> String {
+    let mut out = String::new();
+    push_json(&mut out, value, Some(1));
+    out
+}
+
+/// `depth` is that of the members, where each has a line of its own.
+fn push_json(out: &mut String, value: &Value, depth: Option<usize>) {
+    let between = |out: &mut String, index: usize| {
+        if index > 0 {
+            out.push(',');
+        }
+        match depth {
+            Some(depth) => push_line(out, depth),
+            None if index > 0 => out.push(' '),
+            None => {}
+        }
+    };
+    let end = |out: &mut String, is_empty: bool| {
+        if let Some(depth) = depth.filter(|_| !is_empty) {
+            push_line(out, depth - 1);
+        }
+    };
+    let inner = depth.map(|depth| depth + 1);
     match value {
         Value::Null => out.push_str("null"),
         Value::Bool(truth) => out.push_str(if *truth { "true" } else { "false" }),
@@ -54,22 +79,29 @@ fn push_json(out: &mut String, value: &Value) {
         Value::Array(items) => {
             out.push('[');
             for (index, item) in items.iter().enumerate() {
-                out.push_str(if index == 0 { "" } else { ", " });
-                push_json(out, item);
+                between(out, index);
+                push_json(out, item, inner);
             }
+            end(out, items.is_empty());
             out.push(']');
         }
         Value::Object(members) => {
             out.push('{');
             for (index, (key, item)) in members.iter().enumerate() {
-                out.push_str(if index == 0 { "" } else { ", " });
+                between(out, index);
                 push_string(out, key);
                 out.push_str(": ");
-                push_json(out, item);
+                push_json(out, item, inner);
             }
+            end(out, members.is_empty());
             out.push('}');
         }
     }
+}
+
+fn push_line(out: &mut String, depth: usize) {
+    out.push('\n');
+    out.extend(std::iter::repeat_n("  ", depth));
 }
 
 fn push_string(out: &mut String, text: &str) {
@@ -229,6 +261,15 @@ mod tests {
         assert_eq!(
             dumps(&value),
             "{\"name\": \"Zo\u{eb}\", \"n\": [1, 2.0, 1e+16], \"x\": null, \"e\": {}, \"q\": \"\\\"\\n\\u0001\u{7f}\"}"
+        );
+    }
+
+    #[test]
+    fn files_have_a_member_a_line() {
+        let value = json!({"n": [1, [], {"a": "\u{e9}"}], "e": {}});
+        assert_eq!(
+            dumps_indented(&value),
+            "{\n  \"n\": [\n    1,\n    [],\n    {\n      \"a\": \"\u{e9}\"\n    }\n  ],\n  \"e\": {}\n}"
         );
     }
 

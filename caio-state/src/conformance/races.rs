@@ -3,22 +3,27 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use super::{Law, TestClock, put, txn};
+use super::Need::Counters;
+use super::{Entry, TestClock, put, txn};
 use crate::key::Key;
 use crate::store::StateStore;
 use crate::txn::{CommitOutcome, Guard, Write};
 
-pub(super) const RACES: &[(&str, Law)] = &[
-    ("16 tasks x 200 guarded increments are 3200", |s, c| {
+pub(super) const RACES: &[Entry] = &[
+    ("16 tasks x 200 guarded increments are 3200", &[], |s, c| {
         Box::pin(increments(s, c))
     }),
-    ("reservations never pass the limit", |s, c| {
+    ("reservations never pass the limit", &[Counters], |s, c| {
         Box::pin(reservations(s, c))
     }),
-    ("of many claims one wins", |s, c| Box::pin(claims(s, c))),
-    ("a lost answer sent again is applied once", |s, c| {
-        Box::pin(lost_answer(s, c))
+    ("of many claims one wins", &[], |s, c| {
+        Box::pin(claims(s, c))
     }),
+    (
+        "a lost answer sent again is applied once",
+        &[Counters],
+        |s, c| Box::pin(lost_answer(s, c)),
+    ),
 ];
 
 /// Drives all futures by turns on this task; the store's own threads run beside each other.

@@ -225,7 +225,7 @@ impl Tables<'_> {
         ttl.map(|ttl| micros(later(self.now, ttl)))
     }
 
-    fn micros(&self) -> i64 {
+    pub(super) fn micros(&self) -> i64 {
         micros(self.now)
     }
 }
