@@ -111,6 +111,13 @@ impl Clock for TestClock {
 #[derive(Debug, Default)]
 pub struct TestIds(AtomicU64);
 
+impl TestIds {
+    /// Ids from `first` on, for a second source beside one that begins at 0.
+    pub fn from(first: u64) -> Arc<Self> {
+        Arc::new(Self(AtomicU64::new(first)))
+    }
+}
+
 impl IdSource for TestIds {
     fn id(&self) -> String {
         format!("{:032x}", self.0.fetch_add(1, Ordering::SeqCst))

@@ -6,6 +6,7 @@
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod dual;
 mod error;
 mod ext;
 mod guard;
@@ -20,6 +21,7 @@ pub mod stop;
 mod store;
 mod txn;
 
+pub use dual::DualStore;
 pub use error::{Result, StoreError};
 pub use ext::StateStoreExt;
 pub use hive::HiveStore;

@@ -13,10 +13,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use caio_core::Clock;
-use caio_state::conformance::{RedisServer, Shortened, TestClock, all, all_in};
+use caio_state::conformance::{RedisServer, Shortened, TestClock, TestIds, all, all_in};
 use caio_state::{
-    Access, CommitOutcome, Guard, HiveStore, Key, MemoryStore, Range, RedisStore, SqliteStore,
-    StateStore, Txn, TxnId, Write,
+    Access, CommitOutcome, DualStore, Guard, HiveStore, Key, MemoryStore, Range, RedisStore,
+    SqliteStore, StateStore, Txn, TxnId, Write, dual,
 };
 use proptest::prelude::*;
 
@@ -64,6 +64,29 @@ async fn hive_obeys_the_laws_of_single_documents_and_refuses_the_rest() {
     })
     .await;
     println!("hive: {} laws", laws.len());
+}
+
+/// Two empty stores in memory.
+fn two(clock: &Arc<dyn Clock>) -> Box<dyn StateStore> {
+    let memory = || Arc::new(MemoryStore::new(clock.clone()));
+    Box::new(DualStore::new(memory(), memory(), TestIds::from(1 << 32)))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn dual_obeys_the_laws_and_lists_only_after_the_mark() {
+    let laws = all(async |clock: Arc<dyn Clock>| two(&clock)).await;
+    println!("dual, under way: {} laws", laws.len());
+    let laws = all(async |clock: Arc<dyn Clock>| {
+        let primary = Arc::new(MemoryStore::new(clock.clone()));
+        let ids = TestIds::from(1 << 32);
+        dual::cut_over(&*primary, &*ids, "kim").await.unwrap();
+        let legacy = Arc::new(MemoryStore::new(clock));
+        let store = DualStore::new(primary, legacy, ids);
+        store.ping().await.unwrap();
+        Box::new(store) as Box<dyn StateStore>
+    })
+    .await;
+    println!("dual, migrated: {} laws", laws.len());
 }
 
 /// A law's hour in real time: long enough that a busy machine does not count as an hour.

@@ -5,26 +5,38 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::fs;
+use std::sync::Arc;
 
-use caio_state::conformance::{self, TestClock};
+use caio_state::conformance::{self, TestClock, TestIds};
 use caio_state::{
-    Access, Capabilities, MemoryStore, RedisOptions, RedisStore, SqliteStore, StateStore,
+    Access, Capabilities, DualStore, HiveStore, MemoryStore, RedisOptions, RedisStore, SqliteStore,
+    StateStore, dual,
 };
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/state.md");
 const BEGIN: &str = "<!-- made by caio-state/tests/guarantees.rs -->\n";
 const END: &str = "<!-- end -->";
 
-fn backends(folder: &std::path::Path) -> [(&'static str, Capabilities); 3] {
+async fn backends(folder: &std::path::Path) -> [(&'static str, Capabilities); 6] {
     let clock = TestClock::noon();
     let file = folder.join("x.db");
     let sqlite = SqliteStore::open(&file, clock.clone(), Access::ReadWrite).unwrap();
     let options = RedisOptions::parse("redis://127.0.0.1:1?prefix=p", None).unwrap();
     let redis = RedisStore::open(options, Access::ReadWrite).unwrap();
+    let hive = HiveStore::open(folder, clock.clone(), Access::ReadWrite).unwrap();
+    let (hive_can, sqlite_can) = (hive.capabilities(), sqlite.capabilities());
+    let dual = DualStore::new(Arc::new(sqlite), Arc::new(hive), TestIds::from(1 << 32));
+    let under_way = dual.capabilities();
+    let ids = TestIds::default();
+    dual::cut_over(&dual, &ids, "kim").await.unwrap();
+    dual.ping().await.unwrap();
     [
         ("memory", MemoryStore::new(clock).capabilities()),
-        ("sqlite", sqlite.capabilities()),
+        ("sqlite", sqlite_can),
         ("redis", redis.capabilities()),
+        ("hive", hive_can),
+        ("dual, under way", under_way),
+        ("dual, migrated", dual.capabilities()),
     ]
 }
 
@@ -54,7 +66,7 @@ fn table(backends: &[(&str, Capabilities)]) -> String {
 #[tokio::test]
 async fn the_page_says_what_the_backends_say() {
     let folder = tempfile::tempdir().unwrap();
-    let table = table(&backends(folder.path()));
+    let table = table(&backends(folder.path()).await);
     let page = fs::read_to_string(PAGE).unwrap();
     let (before, rest) = page.split_once(BEGIN).unwrap();
     let (_, after) = rest.split_once(END).unwrap();
