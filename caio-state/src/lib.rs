@@ -4,8 +4,10 @@
 //! decide purely, commit with guards*. A [`Txn`] is applied whole or not at all, and one whose
 //! answer was lost is sent again with the same id and never applied twice.
 
+pub mod archive;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod copy;
 pub mod dual;
 mod error;
 mod ext;
