@@ -2,7 +2,11 @@
 //! before a message and told afterwards.
 //!
 //! It takes a lock with `SET key token NX EX ttl` and reads its own keys alone, so what keeps it out
-//! stands under those keys, in its form.
+//! stands under those keys, in its form. A person says which of the two sends for a motion
+//! ([`authority`]), and what only its disk knows has to be here before each claim ([`followed`]).
+
+pub mod authority;
+pub mod followed;
 
 use caio_core::identity::dedup_email_key;
 use caio_core::pytext::{dumps, loads};

@@ -6,6 +6,7 @@
 
 mod facts;
 mod files;
+mod fingerprint;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,6 +17,8 @@ use caio_core::terms::{Medium, Provider, Step, Tier};
 use caio_state::Key;
 use serde::Serialize;
 use serde_json::Value;
+
+pub use fingerprint::Fingerprint;
 
 /// What the folder holds.
 #[derive(Debug, Default)]

@@ -23,6 +23,7 @@ pub mod plan;
 pub mod policy;
 pub mod records;
 pub mod refused;
+pub mod reindex;
 pub mod review;
 pub mod source;
 pub mod suppress;

@@ -14,6 +14,7 @@ use caio_core::suppression::{Listed, Scope};
 use caio_core::terms::{Medium, Provider};
 use caio_core::time::rfc3339;
 use caio_core::{Clock, EmailKey, IdSource};
+use caio_state::copy::{Conflict, Tally, create_absent};
 use caio_state::{CommitOutcome, Guard, Key, StateStore, Txn, TxnId, Versioned, Write};
 use jiff::SignedDuration;
 use serde::Serialize;
@@ -21,6 +22,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::channel::Container;
+use crate::coexist::followed;
 use crate::error::Result;
 use crate::hive::{Fault, Held, Hive, Kind, PastTouch, Used};
 use crate::ledger::{DeliveryState, LedgerEntry};
@@ -30,8 +32,8 @@ use crate::suppress::Suppress;
 /// Batch of everything that was sent before this system.
 pub const LEGACY_BATCH: &str = "legacy";
 
-/// Records sent in one round trip.
-const TOGETHER: usize = 500;
+/// Records looked at in one round trip, and created in one transaction.
+const TOGETHER: usize = 250;
 
 /// Statuses of a lead that ask for no further message, ever.
 const OPTED_OUT: &[&str] = &["unsubscribed", "opted_out", "do_not_contact"];
@@ -49,34 +51,6 @@ pub struct Migrate<'a> {
     pub by: &'a str,
     /// Look and report; write nothing.
     pub dry_run: bool,
-}
-
-/// What became of one kind of record.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Tally {
-    /// Found in the folder.
-    pub found: u64,
-    /// Created, or would be.
-    pub created: u64,
-    /// Were there, and the folder knew more: united with it.
-    pub united: u64,
-    /// Were there, and said as much.
-    pub present: u64,
-    /// Were there and differ; left as they are.
-    pub conflicts: u64,
-}
-
-/// A record that stands in the store with another value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Conflict {
-    /// The record.
-    pub key: String,
-    /// The file it comes from.
-    pub file: String,
-    /// Value in the store, which stays.
-    pub store: String,
-    /// Value in the folder.
-    pub folder: String,
 }
 
 /// What was carried over.
@@ -128,6 +102,17 @@ enum Other {
 }
 
 impl Wanted {
+    /// What creates it where it is absent.
+    fn creation(&self) -> (Guard, Vec<Write>) {
+        let put = Write::Put {
+            key: self.key.clone(),
+            value: self.value.clone(),
+            expires_in: None,
+        };
+        let writes = self.beside.iter().cloned().chain([put]).collect();
+        (Guard::Absent(self.key.clone()), writes)
+    }
+
     /// Whether the value in the store leaves nothing to say.
     fn is_told_by(&self, store: &[u8]) -> bool {
         match self.other {
@@ -144,7 +129,11 @@ impl Migrate<'_> {
     /// in the store: for as long as both run.
     pub async fn follow(&self, mut hive: Hive) -> Result<Report> {
         hive.documents.clear();
-        self.run(hive).await
+        let report = self.run(hive).await?;
+        if !self.dry_run {
+            followed::note(self.store, (self.clock, self.ids), &report).await?;
+        }
+        Ok(report)
     }
 
     /// Carries everything over that is not there yet.
@@ -219,12 +208,8 @@ impl Migrate<'_> {
                 tally.created += absent.len() as u64;
                 before
             } else {
-                let txns: Vec<Txn> = absent.iter().map(|it| self.txn(it)).collect();
-                let outcomes = self.store.commit_many(&txns).await?;
-                let created = outcomes
-                    .iter()
-                    .filter(|it| **it == CommitOutcome::Committed);
-                tally.created += created.count() as u64;
+                let absent = absent.iter().map(|it| it.creation()).collect();
+                tally.created += create_absent(self.store, self.ids, absent, TOGETHER).await?;
                 let found = self.store.get(&keys).await?;
                 tally.united += self.unite(chunk, &found).await?;
                 self.store.get(&keys).await?
@@ -239,14 +224,11 @@ impl Migrate<'_> {
                     }
                     None if self.dry_run => {}
                     found => {
-                        let store = found.map_or_else(|| b"(absent)".to_vec(), |it| it.value);
                         tally.conflicts += 1;
-                        report.conflicts.push(Conflict {
-                            key: it.key.to_string(),
-                            file: it.file.clone(),
-                            store: String::from_utf8_lossy(&store).into_owned(),
-                            folder: String::from_utf8_lossy(&it.value).into_owned(),
-                        });
+                        let store = found.map(|found| found.value);
+                        let store = store.as_deref();
+                        let conflict = Conflict::new(&it.key, &it.file, store, &it.value);
+                        report.conflicts.push(conflict);
                     }
                 }
             }
@@ -278,19 +260,6 @@ impl Migrate<'_> {
             .iter()
             .filter(|it| **it == CommitOutcome::Committed);
         Ok(committed.count() as u64)
-    }
-
-    fn txn(&self, wanted: &Wanted) -> Txn {
-        let put = Write::Put {
-            key: wanted.key.clone(),
-            value: wanted.value.clone(),
-            expires_in: None,
-        };
-        Txn {
-            id: TxnId(self.ids.id()),
-            guards: vec![Guard::Absent(wanted.key.clone())],
-            writes: wanted.beside.iter().cloned().chain([put]).collect(),
-        }
     }
 
     /// A message of the old system as a held touch and an entry of the ledger.

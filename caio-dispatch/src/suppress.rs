@@ -48,11 +48,7 @@ impl Suppress<'_> {
                 value: serde_json::to_vec(&entry)?,
                 expires_in: None,
             },
-            Write::Index {
-                index: records::SUPPRESSION_INDEX.to_owned(),
-                order: format!("{}|{}", rfc3339(now), scope.value()),
-                key: key.clone(),
-            },
+            place(&entry),
         ];
         let event = Event::new(
             &self.ids.id(),
@@ -86,7 +82,16 @@ pub async fn list(store: &dyn StateStore) -> Result<Vec<Suppression>> {
     Ok(store.index_json(records::SUPPRESSION_INDEX, &range).await?)
 }
 
-fn key(scope: &Scope) -> Key {
+/// Where an entry stands in the index.
+pub(crate) fn place(entry: &Suppression) -> Write {
+    Write::Index {
+        index: records::SUPPRESSION_INDEX.to_owned(),
+        order: format!("{}|{}", entry.at, entry.scope.value()),
+        key: key(&entry.scope),
+    }
+}
+
+pub(crate) fn key(scope: &Scope) -> Key {
     match scope {
         Scope::Address(person) => records::suppressed_address(person),
         Scope::Domain(domain) => records::suppressed_domain(domain),

@@ -228,7 +228,7 @@ fn scenario_06_a_second_migration_leaves_newer_values_alone_and_without_redis_fa
     let conflict = &again["conflicts"][0];
     assert_eq!(conflict["store"], newer);
     assert!(
-        conflict["folder"]
+        conflict["offered"]
             .as_str()
             .unwrap()
             .contains("\"runs_today\": 2")

@@ -115,6 +115,9 @@ pub(super) async fn item(context: &mut Context<'_>, slot: usize) -> Result<Event
     let now = operator.clock.now();
     let item = context.batch.items[context.order[slot]].clone();
     let delivery = context.delivery(slot);
+    if let Err(refused) = operator.follow().await {
+        return Ok(Event::Stopped(refused.to_string()));
+    }
     let checked = match check_item(store, &item, &delivery).await? {
         Checked::Ready(ready) => ready,
         Checked::Refused(reason) => return Ok(Event::ItemRefused(reason)),
@@ -141,7 +144,8 @@ pub(super) async fn item(context: &mut Context<'_>, slot: usize) -> Result<Event
     let claimed = checked.draft.claim()?;
 
     // The first guards are those whose failure is told apart below.
-    let mut guards = vec![Guard::StopAbsent, fence(context)];
+    let mut guards = vec![Guard::StopAbsent, fence(context), context.authority.clone()];
+    let fixed = guards.len();
     guards.extend(windows.iter().map(|window| Guard::Ceiling {
         counter: records::limit(&window.key),
         add: 1,
@@ -187,7 +191,8 @@ pub(super) async fn item(context: &mut Context<'_>, slot: usize) -> Result<Event
         }
         CommitOutcome::Refused { guard: 0 } => Event::Stopped(STOPPED.to_owned()),
         CommitOutcome::Refused { guard: 1 } => Event::StoreFailed(FENCED.to_owned()),
-        CommitOutcome::Refused { guard } => match windows.get(guard - 2) {
+        CommitOutcome::Refused { guard: 2 } => Event::Stopped(AUTHORITY.to_owned()),
+        CommitOutcome::Refused { guard } => match windows.get(guard - fixed) {
             Some(window) => Event::ItemRefused(format!(
                 "limit reached: {} of {} in window {}",
                 window.ceiling, window.ceiling, window.key
@@ -288,6 +293,7 @@ pub(super) async fn settle(
 }
 
 const STOPPED: &str = "the stop flag is set; `caio resume` clears it";
+const AUTHORITY: &str = "somebody has said anew who sends for this motion";
 const FENCED: &str = "another executor has taken over";
 
 fn fence(context: &Context<'_>) -> Guard {

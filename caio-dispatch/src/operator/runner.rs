@@ -8,15 +8,17 @@ use caio_core::limits::LimitPolicy;
 use caio_core::safety::{self, StopFlag, Verdict};
 use caio_core::terms::{Motion, Provider};
 use caio_core::{Clock, IdSource};
-use caio_state::{Held, Lease, StateStore, StateStoreExt};
+use caio_state::{Guard, Held, Lease, StateStore, StateStoreExt};
 use jiff::SignedDuration;
 use serde::Serialize;
 
 use super::step::{Effect, Event, Run, Slot, SlotState, step};
 use super::{claim, recover};
 use crate::channel::{Channel, Container, Outcome, Outgoing};
-use crate::coexist::PythonLocks;
+use crate::coexist::followed::Watch;
+use crate::coexist::{PythonLocks, authority};
 use crate::error::{DispatchError, Result};
+use crate::migrate::Migrate;
 use crate::{coexist, ledger, records};
 
 /// Asked before every provider call: everything that may forbid one.
@@ -62,8 +64,9 @@ pub struct Operator {
     pub holder: String,
     /// How long the executor's lease, and the Python system's locks, live without renewal.
     pub lease: SignedDuration,
-    /// The Python system runs beside us on this store: it is kept out, asked and told.
-    pub coexist: bool,
+    /// The Python system runs beside us on this store: it is kept out, asked and told, and its folder
+    /// is followed.
+    pub coexist: Option<Watch>,
 }
 
 /// What became of one item.
@@ -103,6 +106,8 @@ pub(super) struct Context<'a> {
     pub(super) held: Held,
     /// The Python system's locks, while it runs beside us.
     pub(super) locks: Option<PythonLocks>,
+    /// Holds while it is us who send for this motion.
+    pub(super) authority: Guard,
     /// Positions in `batch.items`, in the order of delivery.
     pub(super) order: Vec<usize>,
     /// What each claimed item will say, by slot.
@@ -146,7 +151,7 @@ impl Operator {
 
     /// Keeps the Python system out for as long as the run takes.
     async fn run_alone(&self, batch: &str, motion: Motion, held: Held) -> Result<RunReport> {
-        if !self.coexist {
+        if self.coexist.is_none() {
             return self.run_fenced(batch, motion, held, None).await;
         }
         let (store, ids) = (&*self.store, &*self.ids);
@@ -178,6 +183,9 @@ impl Operator {
                 format!("run_{}", self.ids.id())
             }
         };
+        let two = self.coexist.is_some();
+        let authority = authority::ours(&*self.store, batch.motion, two).await?;
+        self.follow().await?;
         let mut order: Vec<usize> = (0..batch.items.len()).collect();
         order.sort_by_key(|position| {
             let item = &batch.items[*position];
@@ -189,12 +197,29 @@ impl Operator {
             run,
             held,
             locks,
+            authority,
             order,
             outgoing: BTreeMap::new(),
         };
         let slots = recover::slots(&context).await?;
         let machine = context.drive(Run::new(slots, self.chunk())).await;
         context.report(&machine).await
+    }
+
+    /// Takes in what only the Python system's folder knows, before anybody is written to.
+    pub(super) async fn follow(&self) -> Result<()> {
+        let Some(watch) = &self.coexist else {
+            return Ok(());
+        };
+        watch
+            .before_claim(&Migrate {
+                store: &*self.store,
+                clock: &*self.clock,
+                ids: &*self.ids,
+                by: &self.holder,
+                dry_run: false,
+            })
+            .await
     }
 
     fn chunk(&self) -> usize {

@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use caio_core::Clock;
 use caio_core::terms::Motion;
 use caio_dispatch::coexist::PythonLocks;
+use caio_dispatch::coexist::authority::{self, System};
+use caio_dispatch::coexist::followed::Watch;
+use caio_dispatch::operator::Operator;
 use jiff::SignedDuration;
 
-use crate::{World, worlds};
+use crate::{World, state_of, worlds};
 
 /// What the old operator does: its lock with a plain SET, its record with a plain GET and SET.
 struct OldOperator<'a>(&'a World, u16);
@@ -97,4 +100,88 @@ async fn two_senders_one_person_one_message_in_both_orders() {
     assert!(old.lock().await);
     let batches: Vec<String> = old.ask(&["KEYS", "caio-test:operator:batch:*"]).await;
     assert!(batches.is_empty(), "{batches:?}");
+}
+
+#[tokio::test]
+async fn nobody_sends_for_a_motion_that_is_not_theirs() {
+    for world in worlds(5) {
+        let batch = world.approved(1).await;
+        let tools = || (&*world.clock as _, &*world.ids as _);
+        authority::give(
+            &*world.store,
+            tools(),
+            "ann",
+            Motion::Outbound,
+            System::Python,
+        )
+        .await
+        .unwrap();
+        let refused = world.run(&batch).await.unwrap_err();
+        assert_eq!(refused.code(), "authority.python");
+        assert!(refused.to_string().contains("ann"), "{refused}");
+        // Another motion's word does not count for this one; nobody's word is nobody's.
+        let silent = worlds(5).pop().unwrap();
+        let other = silent.approved(1).await;
+        let key = caio_state::Key::new(&["caio", "authority", "outbound"]);
+        silent.commit(vec![caio_state::Write::Delete(key)]).await;
+        let refused = silent.run(&other).await.unwrap_err();
+        assert_eq!(refused.code(), "authority.python");
+        // With one system there is nobody to ask about.
+        let alone = Operator {
+            coexist: None,
+            ..silent.operator("one")
+        };
+        alone.execute(&other.id, Motion::Outbound).await.unwrap();
+        assert_eq!((world.received().len(), silent.received().len()), (0, 1));
+    }
+}
+
+#[tokio::test]
+async fn an_opt_out_that_only_the_old_folder_knows_stops_the_message() {
+    for world in worlds(5) {
+        let folder = tempfile::tempdir().unwrap();
+        let operator = Operator {
+            coexist: Some(Watch::folder(folder.path().to_owned())),
+            ..world.operator("one")
+        };
+        let batch = world.approved(3).await;
+        let torn = folder.path().join("lead_status/x.json");
+        std::fs::create_dir_all(torn.parent().unwrap()).unwrap();
+        std::fs::write(&torn, "{\"email\"").unwrap();
+        let refused = operator
+            .execute(&batch.id, Motion::Outbound)
+            .await
+            .unwrap_err();
+        assert_eq!(refused.code(), "follow.unreadable");
+        assert!(refused.to_string().contains("x.json"), "{refused}");
+        assert!(world.received().is_empty());
+        let person = crate::person(1);
+        let status = format!("{{\"email\": \"{person}\", \"status\": \"unsubscribed\"}}");
+        std::fs::write(&torn, status).unwrap();
+        let report = operator.execute(&batch.id, Motion::Outbound).await.unwrap();
+        assert_eq!(state_of(&report, 1).0, "refused", "{report:?}");
+        assert_eq!(world.received().len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_folder_that_nobody_looks_into_any_more_stops_everything() {
+    let world = worlds(5).remove(0);
+    let batch = world.approved(1).await;
+    let operator = || Operator {
+        coexist: Some(Watch::elsewhere(SignedDuration::from_mins(5))),
+        ..world.operator("one")
+    };
+    world.clock.advance(SignedDuration::from_mins(6));
+    let refused = operator()
+        .execute(&batch.id, Motion::Outbound)
+        .await
+        .unwrap_err();
+    assert_eq!(refused.code(), "follow.stale");
+    world.we_send().await;
+    operator()
+        .execute(&batch.id, Motion::Outbound)
+        .await
+        .unwrap();
+    assert_eq!(world.received().len(), 1);
 }

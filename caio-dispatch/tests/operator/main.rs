@@ -20,7 +20,11 @@ use caio_dispatch::batches::{self, Batches};
 use caio_dispatch::channel::{
     Channel, Container, Fault, Outcome, Outgoing, Proof, RecordingChannel,
 };
+use caio_dispatch::coexist::authority::{self, System};
+use caio_dispatch::coexist::followed::Watch;
+use caio_dispatch::hive::Hive;
 use caio_dispatch::ledger::{DeliveryState, LedgerEntry};
+use caio_dispatch::migrate::Migrate;
 use caio_dispatch::operator::{Gate, Operator, RunReport};
 use caio_dispatch::plan::{self, PlanRequest};
 use caio_dispatch::review::Review;
@@ -164,8 +168,28 @@ impl World {
         }
     }
 
+    /// It is us who send, and what the old system's folder knows is here.
+    async fn we_send(&self) {
+        let tools = (&*self.clock as _, &*self.ids as _);
+        authority::give(&*self.store, tools, "ann", Motion::Outbound, System::Caio)
+            .await
+            .unwrap();
+        self.migrate().follow(Hive::default()).await.unwrap();
+    }
+
+    fn migrate(&self) -> Migrate<'_> {
+        Migrate {
+            store: &*self.store,
+            clock: &*self.clock,
+            ids: &*self.ids,
+            by: "ann",
+            dry_run: false,
+        }
+    }
+
     /// An approved batch of `size` fresh drafts.
     async fn approved(&self, size: usize) -> Batch {
+        self.we_send().await;
         for number in 0..size {
             self.draft(number).await;
         }
@@ -202,7 +226,7 @@ impl World {
             zone: jiff::tz::TimeZone::UTC,
             holder: holder.to_owned(),
             lease: SignedDuration::from_secs(60),
-            coexist: true,
+            coexist: Some(Watch::elsewhere(SignedDuration::from_hours(48))),
         }
     }
 

@@ -170,9 +170,9 @@ fn print(context: &Context, report: &Report, dry_run: bool) {
         rows,
     );
     for conflict in &report.conflicts {
-        printer.line(&format!("conflict: {} ({})", conflict.key, conflict.file));
+        printer.line(&format!("conflict: {} ({})", conflict.key, conflict.origin));
         printer.line(&format!("  store:  {}", conflict.store));
-        printer.line(&format!("  folder: {}", conflict.folder));
+        printer.line(&format!("  folder: {}", conflict.offered));
     }
     for fault in &report.faults {
         let line = fault
