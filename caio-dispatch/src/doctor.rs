@@ -2,7 +2,8 @@
 
 use caio_core::batch::{Batch, BatchStatus};
 use caio_core::draft::{Draft, DraftStatus};
-use caio_state::{Range, StateStore, stop};
+use caio_state::{Range, StateStore, dual, stop};
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -46,6 +47,11 @@ pub async fn examine(store: &dyn StateStore) -> Result<Vec<Finding>> {
             advice: "`caio stop`, then `caio resume`, writes it anew",
         }),
     }
+    findings.extend(migration(store).await?);
+    if !store.capabilities().listings {
+        // The rest of it is about listings.
+        return Ok(findings);
+    }
     if !store.capabilities().live_authority {
         findings.push(Finding {
             code: "doctor.no_authority",
@@ -88,6 +94,47 @@ pub async fn examine(store: &dyn StateStore) -> Result<Vec<Finding>> {
         serde_json::from_slice::<Value>(record).ok().map(|_| true)
     }));
     Ok(findings)
+}
+
+/// After so long without an answer of the legacy store it has nothing more to say.
+const QUIET: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// Where a move from one store to another stands.
+async fn migration(store: &dyn StateStore) -> Result<Option<Finding>> {
+    if dual::migrated(store).await?.is_some() {
+        return Ok(None);
+    }
+    let Some(used) = dual::legacy_use(store).await? else {
+        return Ok(None);
+    };
+    let last = used.last_answer.as_ref().unwrap_or(&used.since);
+    let quiet = match last.parse::<Timestamp>() {
+        Ok(last) => store.now().await?.duration_since(last),
+        Err(_) => SignedDuration::ZERO,
+    };
+    let what = match (&used.last_answer, &used.last_key) {
+        (Some(at), Some(key)) => format!(
+            "two stores are asked since {}; the legacy one answered {} times, last at {at} for {key}",
+            used.since, used.answers
+        ),
+        _ => format!(
+            "two stores are asked since {}; the legacy one knew nothing so far",
+            used.since
+        ),
+    };
+    Ok(Some(if quiet >= QUIET {
+        Finding {
+            code: "doctor.cutover_ready",
+            what,
+            advice: "`caio state migrate`, then `caio state cutover`: the legacy store has been quiet for seven days",
+        }
+    } else {
+        Finding {
+            code: "doctor.migration_under_way",
+            what,
+            advice: "`caio state migrate` carries the rest over; `caio state cutover` once seven days were quiet",
+        }
+    }))
 }
 
 /// What an index points at: names, and the records that are there.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use caio_core::draft::DraftStatus;
 use caio_core::limits::RunLimit;
 use caio_core::terms::{Motion, Tier};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 /// B2B outbound sales that never sends wrongly: leads in, approved and sealed messages out.
@@ -103,15 +103,60 @@ pub(crate) enum Command {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum StateCommand {
-    /// Carry what gates a send from the folder of the Python system into the store
-    #[command(after_help = "Example: caio state migrate --from hive:.hive-mind --dry-run")]
+    /// Say who sends for a motion, this system or the Python system; without a name, show it
+    #[command(after_help = "Example: caio state authority outbound caio")]
+    Authority {
+        /// outbound, cadence, revival or all
+        motion: Motion,
+        /// caio or python
+        system: Option<SystemArg>,
+    },
+    /// End the time of two stores: the legacy store of dual:PRIMARY,LEGACY is not asked again
+    Cutover {
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Write everything that the store holds into a file
+    #[command(after_help = "Example: caio state export backup.ndjson")]
+    Export {
+        /// The file, which must not be there; `-` is standard output
+        file: PathBuf,
+    },
+    /// Take in what `caio state export` has written; what is there stays
+    Import {
+        /// The file
+        file: PathBuf,
+        /// Look and report; write nothing at all
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Carry everything over from another store; what is there stays
+    #[command(
+        after_help = "Example: caio state migrate --from hive:.hive-mind --dry-run\n\n\
+        From the folder of the Python system: what gates a send, with marks and logs as ledger entries. \
+        From any other store: all of it."
+    )]
     Migrate {
-        /// The folder: hive:PATH
+        /// Where from: hive:PATH, sqlite:PATH or redis[s]://HOST
         #[arg(long, value_name = "URL")]
         from: String,
         /// Look and report; write nothing at all
         #[arg(long)]
         dry_run: bool,
+    },
+    /// Make the indexes say what the records say
+    Reindex {
+        /// Look and report; write nothing at all
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Read everything: counts, a digest, records against indexes; or against another store
+    #[command(after_help = "Example: caio state verify --from sqlite:.caio/caio.db")]
+    Verify {
+        /// A store whose records have to be here as well
+        #[arg(long, value_name = "URL")]
+        from: Option<String>,
     },
     /// Carry over, again and again, what only that folder holds: while both systems run
     #[command(after_help = "Example: caio state follow --from hive:.hive-mind --every 60")]
@@ -123,6 +168,15 @@ pub(crate) enum StateCommand {
         #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
         every: Option<u64>,
     },
+}
+
+/// One of the two systems.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum SystemArg {
+    /// This one
+    Caio,
+    /// The Python system
+    Python,
 }
 
 #[derive(Debug, Subcommand)]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use comfy_table::{ContentArrangement, Table, presets};
+use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use crate::args::Global;
@@ -121,6 +122,19 @@ impl Printer {
         if let Some(hint) = &failure.hint {
             self.err(&format!("hint: {hint}"));
         }
+    }
+
+    /// Shows how far a long run is, on a terminal.
+    pub(crate) fn progress(&self, unit: &str) -> ProgressBar {
+        if self.json || self.quiet || !io::stderr().is_terminal() {
+            return ProgressBar::hidden();
+        }
+        let bar = ProgressBar::new_spinner();
+        let template = format!("{{pos}} {unit}, {{elapsed}}, {{per_sec}}");
+        if let Ok(style) = ProgressStyle::with_template(&template) {
+            bar.set_style(style);
+        }
+        bar
     }
 
     /// Asks for a yes; `None` when nobody can be asked.

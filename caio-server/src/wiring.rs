@@ -144,7 +144,19 @@ impl Context {
         if let Some(warning) = self.store.warning() {
             self.printer.warn(warning);
         }
-        self.store.open(access, Arc::clone(&self.clock))
+        self.store.open(access, &self.clock, &self.ids)
+    }
+
+    /// Another store than that of this command, for reading.
+    pub(crate) fn open_other(&self, url: &str) -> Result<Arc<dyn StateStore>> {
+        let url = StoreUrl::choose(Some(url), &self.environment, &self.home)?;
+        if let StoreUrl::Sqlite(path) = &url
+            && !path.exists()
+        {
+            let message = format!("{}: there is no such file", path.display());
+            return Err(Failure::new("state.from", message));
+        }
+        url.open(Access::ReadOnly, &self.clock, &self.ids)
     }
 
     /// Who decides.

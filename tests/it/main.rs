@@ -5,5 +5,6 @@ mod bad_input;
 mod manners;
 mod migrate;
 mod shared_store;
+mod stores;
 mod support;
 mod walk;

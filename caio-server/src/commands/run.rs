@@ -1,7 +1,6 @@
 //! `caio run`: the main job.
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +14,6 @@ use caio_dispatch::pipeline::{Fate, Options, Pipeline, Report, Rules, Stage, sta
 use caio_dispatch::refused::{NoRefusedFile, RefusedFile, RefusedSink};
 use caio_dispatch::source::{Format, Input, RowReader};
 use caio_state::Access;
-use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::args::RunArgs;
 use crate::exit::{Exit, Failure, Result};
@@ -60,7 +58,7 @@ pub(super) async fn run(context: &Context, args: RunArgs) -> Result<Exit> {
         Box::new(RefusedFile::new(&refused_path(&args)))
     };
     let interrupted = interrupted();
-    let progress = progress(context);
+    let progress = context.printer.progress("rows");
     let mut go_on = |read: u64| {
         progress.set_position(read);
         !interrupted.load(Ordering::Relaxed)
@@ -162,17 +160,6 @@ fn interrupted() -> Arc<AtomicBool> {
         }
     });
     flag
-}
-
-fn progress(context: &Context) -> ProgressBar {
-    if context.printer.is_json() || !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::new_spinner();
-    if let Ok(style) = ProgressStyle::with_template("{pos} rows, {elapsed}, {per_sec}") {
-        bar.set_style(style);
-    }
-    bar
 }
 
 fn render(context: &Context, report: &Report, model: &str, refused: Option<&Path>) {

@@ -40,18 +40,50 @@ pub(super) async fn doctor(context: &Context) -> Result<Exit> {
 
 pub(super) async fn status(context: &Context) -> Result<Exit> {
     let store = context.open(Access::ReadOnly)?;
-    let policy = policy(context, &*store).await?;
-    let stopped = stop::read(&*store).await?;
+    match seen(context, &*store).await {
+        Err(failure) if failure.code.starts_with("store.") => unseen(context, &failure),
+        answer => answer,
+    }
+}
+
+/// What can be said without the store, and what cannot.
+fn unseen(context: &Context, failure: &Failure) -> Result<Exit> {
+    const UNSEEN: [&str; 4] = ["the stop flag", "drafts", "batches", "today's limits"];
+    let model = context.model(None)?;
+    let missing = context.settings().sender.missing();
+    let printer = &context.printer;
+    if printer.is_json() {
+        printer.json(&json!({
+            "stopped": null, "unseen": UNSEEN,
+            "error": { "code": failure.code, "message": failure.message },
+            "model": { "name": model.name(), "digest": model.digest() },
+            "sender_missing": missing,
+        }));
+        return Ok(Exit::Failed);
+    }
+    printer.failure(failure);
+    printer.line("nothing can be sent while the store cannot be seen");
+    printer.line(&format!("not seen: {}", UNSEEN.join(", ")));
+    printer.line(&format!("model: {} ({:.12})", model.name(), model.digest()));
+    if !missing.is_empty() {
+        printer.line(&format!("sender: not configured: {}", missing.join(", ")));
+    }
+    Ok(Exit::Failed)
+}
+
+async fn seen(context: &Context, store: &dyn StateStore) -> Result<Exit> {
+    let policy = policy(context, store).await?;
+    let stopped = stop::read(store).await?;
     let mut drafts = Vec::new();
     for status in DraftStatus::ALL {
-        drafts.push((*status, count(&*store, *status).await?));
+        drafts.push((*status, count(store, *status).await?));
     }
     let mut open = Vec::new();
     for status in BatchStatus::ALL {
-        open.push((*status, batches::list(&*store, *status).await?.len()));
+        open.push((*status, batches::list(store, *status).await?.len()));
     }
     let model = context.model(None)?;
-    let adopted = icp::adopted(&*store).await?;
+    let adopted = icp::adopted(store).await?;
     let is_adopted = adopted
         .as_ref()
         .is_some_and(|it| it.model == model.reference());

@@ -6,14 +6,20 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use caio_core::Clock;
-use caio_state::{Access, MemoryStore, RedisOptions, RedisStore, SqliteStore, StateStore};
+use caio_core::{Clock, IdSource};
+use caio_state::{
+    Access, DualStore, HiveStore, MemoryStore, RedisOptions, RedisStore, SqliteStore, StateStore,
+};
 
 use crate::exit::{Exit, Failure, Result};
 
 /// A store that can be opened. Its display form never shows a password.
 #[derive(Debug, Clone)]
 pub(crate) enum StoreUrl {
+    /// Two of them during a move: the first one decides.
+    Dual(Box<StoreUrl>, Box<StoreUrl>),
+    /// The folder of the Python system.
+    Hive(PathBuf),
     /// Lives as long as the process.
     Memory,
     /// A server that others may share, the Python system among them.
@@ -34,21 +40,9 @@ impl StoreUrl {
                 .map(String::as_str)
                 .filter(|it| !it.is_empty())
         };
-        let redis = |url: &str| {
-            // The Python system's default, of which `warning` warns.
-            let prefix = variable("STATE_REDIS_PREFIX").unwrap_or("caio");
-            let mut options = RedisOptions::parse(url, Some(prefix))
-                .map_err(|error| usage(&error.to_string()))?;
-            if options.environment.is_none() {
-                options.environment = variable("CAIO_ENVIRONMENT").map(str::to_owned);
-            }
-            Ok(Self::Redis(Box::new(options)))
-        };
+        let redis = |url: &str| Self::redis(url, environment);
         if let Some(url) = flag.or_else(|| variable("CAIO_STORE")) {
-            return match url.split_once(':') {
-                Some(("redis" | "rediss", _)) => redis(url),
-                _ => Self::parse(url),
-            };
+            return Self::parse(url, environment);
         }
         let backend = variable("STATE_BACKEND").map(|it| it.trim().to_lowercase());
         match (backend.as_deref(), variable("REDIS_URL")) {
@@ -61,21 +55,47 @@ impl StoreUrl {
         }
     }
 
-    fn parse(url: &str) -> Result<Self> {
-        let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
+    fn redis(url: &str, environment: &BTreeMap<String, String>) -> Result<Self> {
+        let variable = |name: &str| environment.get(name).filter(|it| !it.is_empty());
+        // The Python system's default, of which `warning` warns.
+        let prefix = variable("STATE_REDIS_PREFIX").map_or("caio", String::as_str);
+        let mut options =
+            RedisOptions::parse(url, Some(prefix)).map_err(|error| usage(&error.to_string()))?;
+        if options.environment.is_none() {
+            options.environment = variable("CAIO_ENVIRONMENT").cloned();
+        }
+        Ok(Self::Redis(Box::new(options)))
+    }
+
+    fn parse(url: &str, environment: &BTreeMap<String, String>) -> Result<Self> {
+        let (scheme, rest) = url.split_once(':').unwrap_or(("", url));
+        let path = |kind: &str| {
+            let path = rest.strip_prefix("//").unwrap_or(rest);
+            if path.is_empty() {
+                return Err(usage(&format!(
+                    "{scheme}: names no {kind}; expected {scheme}:PATH"
+                )));
+            }
+            Ok(PathBuf::from(path))
+        };
         match scheme {
             "memory" => Ok(Self::Memory),
-            "sqlite" => {
-                let path = &url["sqlite:".len()..];
-                let path = path.strip_prefix("//").unwrap_or(path);
-                if path.is_empty() {
-                    return Err(usage("sqlite: names no file; expected sqlite:PATH"));
-                }
-                Ok(Self::Sqlite(path.into()))
-            }
-            "hive" | "dual" => Err(unsupported(scheme)),
+            "sqlite" => Ok(Self::Sqlite(path("file")?)),
+            "hive" => Ok(Self::Hive(path("folder")?)),
+            "redis" | "rediss" => Self::redis(url, environment),
+            // The legacy store has no comma in it; the options of the primary may.
+            "dual" => match rest.rsplit_once(',') {
+                Some((primary, legacy)) if !primary.starts_with("dual:") => Ok(Self::Dual(
+                    Box::new(Self::parse(primary, environment)?),
+                    Box::new(Self::parse(legacy, environment)?),
+                )),
+                _ => Err(usage(
+                    "expected dual:PRIMARY,LEGACY, each the URL of a store",
+                )),
+            },
             _ => Err(usage(
-                "the store URL is not understood; expected sqlite:PATH, memory: or redis[s]://HOST",
+                "the store URL is not understood; expected sqlite:PATH, memory:, hive:PATH, \
+                 redis[s]://HOST or dual:PRIMARY,LEGACY",
             )),
         }
     }
@@ -83,6 +103,11 @@ impl StoreUrl {
     /// What the operator should know about the choice.
     pub(super) fn warning(&self) -> Option<&'static str> {
         match self {
+            Self::Dual(primary, _) => primary.warning(),
+            Self::Hive(_) => Some(
+                "the folder of the Python system decides nothing and keeps single documents alone; \
+                 use it to look, or to move away from it",
+            ),
             Self::Redis(options) if options.is_bare_prefix() => Some(
                 "the prefix `caio` names no environment: staging and production on one Redis would \
                  share everything; set STATE_REDIS_PREFIX, such as caio-production",
@@ -94,12 +119,20 @@ impl StoreUrl {
     pub(super) fn open(
         &self,
         access: Access,
-        clock: Arc<dyn Clock>,
+        clock: &Arc<dyn Clock>,
+        ids: &Arc<dyn IdSource>,
     ) -> Result<Arc<dyn StateStore>> {
+        let time = Arc::clone(clock);
         Ok(match self {
-            Self::Memory => Arc::new(MemoryStore::new(clock)),
+            Self::Dual(primary, legacy) => Arc::new(DualStore::new(
+                primary.open(access, clock, ids)?,
+                legacy.open(Access::ReadOnly, clock, ids)?,
+                Arc::clone(ids),
+            )),
+            Self::Hive(path) => Arc::new(HiveStore::open(path, time, access)?),
+            Self::Memory => Arc::new(MemoryStore::new(time)),
             Self::Redis(options) => Arc::new(RedisStore::open((**options).clone(), access)?),
-            Self::Sqlite(path) => Arc::new(SqliteStore::open(path, clock, access)?),
+            Self::Sqlite(path) => Arc::new(SqliteStore::open(path, time, access)?),
         })
     }
 }
@@ -107,19 +140,13 @@ impl StoreUrl {
 impl fmt::Display for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Dual(primary, legacy) => write!(f, "dual:{primary},{legacy}"),
+            Self::Hive(path) => write!(f, "hive:{}", path.display()),
             Self::Memory => f.write_str("memory:"),
             Self::Redis(options) => options.fmt(f),
             Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
         }
     }
-}
-
-fn unsupported(what: &str) -> Failure {
-    Failure::new(
-        "store.unsupported",
-        format!("this version has no {what} store yet"),
-    )
-    .hint("use --store sqlite:PATH; nothing falls back to another store by itself")
 }
 
 fn usage(message: &str) -> Failure {
@@ -159,6 +186,11 @@ mod tests {
                 None,
                 &[("REDIS_URL", "redis://host"), ("STATE_BACKEND", "file")],
                 "sqlite:home/caio.db",
+            ),
+            (
+                Some("dual:redis://host?prefix=a,hive:.hive-mind"),
+                &[],
+                "dual:redis://host (prefix a),hive:.hive-mind",
             ),
             (
                 Some("rediss://host?prefix=q"),

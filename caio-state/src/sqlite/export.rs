@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::params;
 
 use super::failed;
-use super::tables::Tables;
+use super::tables::{Tables, value};
 use crate::error::Result;
 use crate::key::Key;
 use crate::record::Record;
@@ -39,7 +39,7 @@ impl Tables<'_> {
                 let records = self.records(sql, params![after, self.micros(), ROWS], |row| {
                     Ok(Record::Document {
                         key: Key::stored(&row.get::<_, String>(0)?),
-                        value: row.get(1)?,
+                        value: value(row, 1)?,
                         expires: instant(row.get(2)?),
                     })
                 })?;

@@ -27,7 +27,7 @@ impl View for Tables<'_> {
         let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
         let found = statement.query_row(params![key.as_str(), self.micros()], |row| {
             Ok(Versioned {
-                value: row.get(0)?,
+                value: value(row, 0)?,
                 version: version(row.get(1)?),
             })
         });
@@ -76,7 +76,7 @@ impl Tables<'_> {
             if !key.starts_with(prefix) {
                 break;
             }
-            let value = row.get(1).map_err(failed)?;
+            let value = value(row, 1).map_err(failed)?;
             let version = version(row.get(2).map_err(failed)?);
             items.push((Key::stored(&key), Versioned { value, version }));
         }
@@ -283,6 +283,15 @@ fn page_of_index<'a>(
         rows(limit)
     ));
     (sql, values)
+}
+
+/// A value, also where somebody has written it by hand as text.
+pub(super) fn value(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<Vec<u8>> {
+    let found = row.get_ref(column)?;
+    found.as_bytes().map(<[u8]>::to_vec).map_err(|_| {
+        let name = "value".to_owned();
+        rusqlite::Error::InvalidColumnType(column, name, found.data_type())
+    })
 }
 
 /// Steps of SQLite's machine since this was asked last.
