@@ -124,10 +124,11 @@ impl Batches<'_> {
     }
 }
 
-/// One batch.
+/// One batch, also one that was put away.
 pub async fn one(store: &dyn StateStore, id: &str) -> Result<Batch> {
-    match store.get_json(&records::batch(id)).await? {
-        Some((batch, _)) => Ok(batch),
+    let keys = [records::batch(id), records::archived_batch(id)];
+    match store.get_all_json(&keys).await?.into_iter().next() {
+        Some(batch) => Ok(batch),
         None => Err(DispatchError::NotFound {
             what: "batch",
             id: id.to_owned(),

@@ -27,6 +27,7 @@ pub mod reindex;
 pub mod review;
 pub mod source;
 pub mod suppress;
+pub mod tidy;
 mod transition;
 
 pub use error::{DispatchError, Result};

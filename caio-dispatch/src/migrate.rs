@@ -211,8 +211,13 @@ impl Migrate<'_> {
                 let absent = absent.iter().map(|it| it.creation()).collect();
                 tally.created += create_absent(self.store, self.ids, absent, TOGETHER).await?;
                 let found = self.store.get(&keys).await?;
-                tally.united += self.unite(chunk, &found).await?;
-                self.store.get(&keys).await?
+                match self.unite(chunk, &found).await? {
+                    0 => found,
+                    united => {
+                        tally.united += united;
+                        self.store.get(&keys).await?
+                    }
+                }
             };
             let mut same = 0;
             for (it, found) in chunk.iter().zip(after) {

@@ -3,7 +3,7 @@
 //! All of them live under `caio:`; the Python system never writes there. People are named by a
 //! hash of their address, so that a key never shows one.
 
-use caio_core::batch::BatchStatus;
+use caio_core::batch::{Batch, BatchStatus};
 use caio_core::draft::{Draft, DraftStatus};
 use caio_core::identity::{EmailKey, cadence_email_hash};
 use caio_core::terms::{Medium, Step};
@@ -11,6 +11,8 @@ use caio_state::{Key, Write};
 
 /// Index of the newest events.
 pub const HISTORY_INDEX: &str = "caio:idx:history";
+/// Index of batches that were put away.
+pub const ARCHIVE_INDEX: &str = "caio:idx:archive:batch";
 /// Index of all suppressions by time.
 pub const SUPPRESSION_INDEX: &str = "caio:idx:suppression";
 /// Index of ledger entries by time of intent.
@@ -79,6 +81,20 @@ pub fn batch(id: &str) -> Key {
 /// Index of the batches in one status, by time of creation.
 pub fn batch_index(status: BatchStatus) -> String {
     format!("caio:idx:batch:{status}")
+}
+
+/// A batch that was put away.
+pub fn archived_batch(id: &str) -> Key {
+    Key::new(&["caio", "archive", "batch", id])
+}
+
+/// Its place among those, by time of creation.
+pub fn archived_place(batch: &Batch) -> Write {
+    Write::Index {
+        index: ARCHIVE_INDEX.to_owned(),
+        order: format!("{}|{}", batch.created_at, batch.id),
+        key: archived_batch(&batch.id),
+    }
 }
 
 /// The claim that makes a batch single-use; never deleted.

@@ -144,6 +144,12 @@ fn places_of(key: &Key, value: &[u8]) -> Option<std::result::Result<Vec<Write>, 
     }
     let (family, _) = key.as_str().strip_prefix("caio:")?.split_once(':')?;
     Some(match family {
+        "archive" if key.as_str().starts_with("caio:archive:batch:") => {
+            read(key, value, |batch: &Batch| {
+                let place = records::archived_place(batch);
+                Ok((records::archived_batch(&batch.id), vec![place]))
+            })
+        }
         "batch" => read(key, value, |batch: &Batch| {
             Ok((records::batch(&batch.id), put_batch(batch, None)?))
         }),

@@ -151,6 +151,12 @@ pub(crate) enum StateCommand {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Put away what has been over for 90 days: finished batches, daily records of the Python system
+    Tidy {
+        /// Look and report; write nothing at all
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Read everything: counts, a digest, records against indexes; or against another store
     #[command(after_help = "Example: caio state verify --from sqlite:.caio/caio.db")]
     Verify {

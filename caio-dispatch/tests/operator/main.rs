@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod coexist;
+mod tidy;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -175,6 +176,10 @@ impl World {
             .await
             .unwrap();
         self.migrate().follow(Hive::default()).await.unwrap();
+    }
+
+    fn today(&self) -> jiff::civil::Date {
+        self.clock.now().to_zoned(jiff::tz::TimeZone::UTC).date()
     }
 
     fn migrate(&self) -> Migrate<'_> {

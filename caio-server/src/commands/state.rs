@@ -7,6 +7,8 @@ mod hive;
 
 use std::time::Duration;
 
+use caio_state::Access;
+
 use crate::args::StateCommand;
 use crate::exit::{Exit, Failure, Result};
 use crate::wiring::Context;
@@ -34,8 +36,18 @@ pub(super) async fn run(context: &Context, command: StateCommand) -> Result<Exit
             None => copy::migrate(context, &from, dry_run).await,
         },
         StateCommand::Reindex { dry_run } => check::reindex(context, dry_run).await,
+        StateCommand::Tidy { dry_run } => check::tidy(context, dry_run).await,
         StateCommand::Verify { from: None } => check::verify(context).await,
         StateCommand::Verify { from: Some(from) } => copy::verify(context, &from).await,
+    }
+}
+
+/// A dry run opens the store for reading alone.
+fn access(dry_run: bool) -> Access {
+    if dry_run {
+        Access::ReadOnly
+    } else {
+        Access::ReadWrite
     }
 }
 

@@ -11,7 +11,7 @@ use caio_state::copy::Copy;
 use caio_state::{Access, StateStore};
 use serde_json::json;
 
-use super::copy;
+use super::{access, copy};
 use crate::exit::{Exit, Failure, Result};
 use crate::wiring::Context;
 
@@ -69,12 +69,7 @@ pub(super) async fn import(context: &Context, file: &Path, dry_run: bool) -> Res
         Failure::new(error.code(), format!("{}: {error}", file.display()))
     };
     archive::check(open()?).map_err(named)?;
-    let access = if dry_run {
-        Access::ReadOnly
-    } else {
-        Access::ReadWrite
-    };
-    let store = context.open(access)?;
+    let store = context.open(access(dry_run))?;
     store.ping().await?;
     let bar = context.printer.progress("records");
     let progress = |taken| bar.set_position(taken);

@@ -4,9 +4,11 @@ use caio_core::terms::Motion;
 use caio_dispatch::coexist::authority::{self, Authority, System};
 use caio_dispatch::history::Event;
 use caio_dispatch::reindex::{Drift, Reindex};
+use caio_dispatch::tidy::Tidy;
 use caio_state::{Access, dual};
 use serde_json::json;
 
+use super::access;
 use crate::args::SystemArg;
 use crate::exit::{Exit, Failure, Result};
 use crate::wiring::Context;
@@ -32,12 +34,7 @@ pub(super) async fn reindex(context: &Context, dry_run: bool) -> Result<Exit> {
 }
 
 async fn look(context: &Context, dry_run: bool) -> Result<Drift> {
-    let access = if dry_run {
-        Access::ReadOnly
-    } else {
-        Access::ReadWrite
-    };
-    let store = context.open(access)?;
+    let store = context.open(access(dry_run))?;
     store.ping().await?;
     let reindex = Reindex {
         store: &*store,
@@ -67,6 +64,30 @@ async fn look(context: &Context, dry_run: bool) -> Result<Drift> {
         (_, false) => format!("{missing} places made, {stale} removed"),
     });
     Ok(drift)
+}
+
+/// Puts away what is long over.
+pub(super) async fn tidy(context: &Context, dry_run: bool) -> Result<Exit> {
+    let store = context.open(access(dry_run))?;
+    let tidy = Tidy {
+        store: &*store,
+        clock: &*context.clock,
+        ids: &*context.ids,
+        dry_run,
+    };
+    let tidied = tidy.run().await?;
+    let printer = &context.printer;
+    if printer.is_json() {
+        printer.json(&tidied);
+        return Ok(Exit::Done);
+    }
+    let word = if dry_run { "would be" } else { "were" };
+    printer.line(&format!(
+        "{} batches and {} of the Python system {word} put under caio:archive:, {} of its daily \
+         records {word} removed",
+        tidied.batches, tidied.python_batches, tidied.days
+    ));
+    Ok(Exit::Done)
 }
 
 /// Ends the time of two stores.

@@ -4,18 +4,14 @@ use caio_state::Access;
 use caio_state::copy::{self, Copy, Report};
 use serde_json::json;
 
+use super::access;
 use crate::exit::{Exit, Result};
 use crate::wiring::Context;
 
 /// Copies all of `from`; exit code 3 when something differs.
 pub(super) async fn migrate(context: &Context, from: &str, dry_run: bool) -> Result<Exit> {
     let source = context.open_other(from)?;
-    let access = if dry_run {
-        Access::ReadOnly
-    } else {
-        Access::ReadWrite
-    };
-    let store = context.open(access)?;
+    let store = context.open(access(dry_run))?;
     store.ping().await?;
     let bar = context.printer.progress("records");
     let progress = |taken| bar.set_position(taken);

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use caio_dispatch::hive::Hive;
 use caio_dispatch::migrate::{Migrate, Report};
-use caio_state::Access;
 use serde_json::{Value, json};
 
+use super::access;
 use crate::exit::{Exit, Failure, Result};
 use crate::wiring::Context;
 
@@ -22,13 +22,8 @@ impl Look<'_> {
         let folder = self.folder;
         let hive = Hive::read(Path::new(folder))
             .map_err(|error| Failure::new("hive.read", format!("{folder}: {error}")))?;
-        let access = if self.dry_run {
-            Access::ReadOnly
-        } else {
-            Access::ReadWrite
-        };
         let by = context.by()?;
-        let store = context.open(access)?;
+        let store = context.open(access(self.dry_run))?;
         store.ping().await?;
         let migrate = Migrate {
             store: &*store,
