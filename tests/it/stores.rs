@@ -197,6 +197,21 @@ fn a_person_says_who_sends_for_a_motion() {
         shown.out
     );
     place.expect(2, &["state", "authority", "outbound", "somebody"]);
+    place.expect(0, &["state", "authority", "outbound", "python"]);
+    let refused = place.expect(4, &["dispatch", "--live"]);
+    assert!(
+        refused
+            .out
+            .contains("the Python system sends for outbound, as kim said"),
+        "{}",
+        refused.out
+    );
+    let nowhere = place.expect(4, &["--store", "memory:", "dispatch", "--live"]);
+    assert!(
+        nowhere.out.contains("memory: may not decide"),
+        "{}",
+        nowhere.out
+    );
     assert!(
         place
             .expect(0, &["history"])

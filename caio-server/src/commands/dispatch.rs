@@ -10,6 +10,7 @@ use caio_core::safety::{
 };
 use caio_core::terms::{Mode, Motion, Provider, Tier};
 use caio_dispatch::channel::Outgoing;
+use caio_dispatch::coexist::authority::{self, Authority, System};
 use caio_dispatch::operator::{Checked, check_item};
 use caio_dispatch::policy::Policy;
 use caio_dispatch::{batches, icp, ledger};
@@ -103,6 +104,17 @@ async fn inputs(
     }
     let mut switches = Switches::default();
     let mut refusing = Vec::new();
+    if !store.capabilities().live_authority {
+        refusing.push(format!("{store} may not decide for live sends"));
+    }
+    if let Some((authority, _)) = authority::read(store, motion).await?
+        && authority.system == System::Python
+    {
+        let Authority { by, at, .. } = authority;
+        refusing.push(format!(
+            "the Python system sends for {motion}, as {by} said at {at}"
+        ));
+    }
     if let Some(loaded) = context.production()? {
         switches = loaded.production.switches(Provider::Instantly);
         let found = contradictions(&loaded.production);
