@@ -15,6 +15,7 @@ use caio_core::EmailKey;
 use caio_core::suppression::Listed;
 use caio_core::terms::{Medium, Provider, Step, Tier};
 use caio_state::Key;
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -33,6 +34,8 @@ pub struct Hive {
     pub opt_outs: Vec<Listed>,
     /// How much of a day's limit each sender has used.
     pub used: Vec<Used>,
+    /// Records that have a reader of their own later: follow-ups, answers that providers gave.
+    pub kept: Vec<Kept>,
     /// What could not be resolved and has to be looked at.
     pub held: Vec<Held>,
     /// What could not be read.
@@ -87,6 +90,19 @@ pub struct PastTouch {
     pub receipt: Option<String>,
     /// It certainly went out; otherwise nobody can tell.
     pub certain: bool,
+}
+
+/// A record that is carried over as it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Kept {
+    /// Where it stands.
+    pub key: Key,
+    /// The file it comes from.
+    pub file: String,
+    /// The record.
+    pub value: Value,
+    /// When it ends.
+    pub until: Option<Timestamp>,
 }
 
 /// Messages that count against a day's limit.

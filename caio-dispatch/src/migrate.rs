@@ -83,6 +83,8 @@ impl Report {
 struct Wanted {
     key: Key,
     value: Vec<u8>,
+    /// How long it lives.
+    lives: Option<SignedDuration>,
     file: String,
     /// Written beside it.
     beside: Vec<Write>,
@@ -107,7 +109,7 @@ impl Wanted {
         let put = Write::Put {
             key: self.key.clone(),
             value: self.value.clone(),
-            expires_in: None,
+            expires_in: self.lives,
         };
         let writes = self.beside.iter().cloned().chain([put]).collect();
         (Guard::Absent(self.key.clone()), writes)
@@ -155,6 +157,7 @@ impl Migrate<'_> {
                 .map(|document| Wanted {
                     key: document.key.clone(),
                     value: dumps(&document.value).into_bytes(),
+                    lives: None,
                     file: document.file.clone(),
                     beside: Vec::new(),
                     other: Other::Conflict,
@@ -172,6 +175,7 @@ impl Migrate<'_> {
             statuses.push(Wanted {
                 key: records::lead_status(person),
                 value: serde_json::to_vec(status)?,
+                lives: None,
                 file: format!("lead_status of {person}"),
                 beside: Vec::new(),
                 other: Other::Unite(united_status),
@@ -183,6 +187,23 @@ impl Migrate<'_> {
         self.create("touches", &touches, &mut report).await?;
         let used: Vec<Wanted> = hive.used.iter().map(used).collect();
         self.create("ceilings", &used, &mut report).await?;
+        let now = self.clock.now();
+        let kept = hive.kept.iter().filter_map(|kept| {
+            let lives = kept.until.map(|until| until.duration_since(now));
+            let is_over = lives.is_some_and(|lives| !lives.is_positive());
+            (!is_over).then(|| {
+                Ok(Wanted {
+                    key: kept.key.clone(),
+                    value: serde_json::to_vec(&kept.value)?,
+                    lives,
+                    file: kept.file.clone(),
+                    beside: Vec::new(),
+                    other: Other::Conflict,
+                })
+            })
+        });
+        let kept = kept.collect::<Result<Vec<_>>>()?;
+        self.create("kept", &kept, &mut report).await?;
         self.opt_outs(&hive.statuses, &hive.opt_outs, &mut report)
             .await?;
         Ok(report)
@@ -311,6 +332,7 @@ impl Migrate<'_> {
         Ok(Wanted {
             key,
             value: serde_json::to_vec(&id)?,
+            lives: None,
             file: touch.origin.clone(),
             beside: entry.writes()?,
             other: Other::SaysAsMuch,
@@ -390,6 +412,7 @@ fn used(used: &Used) -> Wanted {
     ]);
     Wanted {
         value: used.count.to_string().into_bytes(),
+        lives: None,
         file: format!("ceiling of {} on {}", used.provider, used.day),
         beside: vec![Write::Add {
             counter: records::limit(&format!("{medium}:day:{}", used.day)),

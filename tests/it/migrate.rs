@@ -15,6 +15,8 @@ fn hive(place: &Place) {
         "cadence_state",
         "lead_status",
         "shadow_mode_emails",
+        "heyreach_followups",
+        "idempotency",
     ] {
         fs::create_dir_all(place.path(".hive-mind").join(folder)).unwrap();
     }
@@ -42,6 +44,18 @@ fn hive(place: &Place) {
         (
             "shadow_mode_emails/pipe_nia_03.json",
             r#"{"email_id":"pipe_nia_03","status":"approved","to":"nia@beta.test","queued_for_send":true,"send_error":"timeout"}"#,
+        ),
+        (
+            "heyreach_followups/connection_accepted_20260304_080000.json",
+            r#"{"reason":"connection_accepted","lead":{"email":"kim@acme.test"},"processed":false}"#,
+        ),
+        (
+            "idempotency/0123456789abcdef.json",
+            r#"{"key":"0123456789abcdef","response":{},"expires_at":"2099-03-03T14:05:09.1"}"#,
+        ),
+        (
+            "idempotency/old.json",
+            r#"{"key":"old","response":{},"expires_at":"2026-03-03T14:05:09.1"}"#,
         ),
         (
             "shadow_mode_emails/torn.json",
@@ -78,6 +92,8 @@ fn carried(place: &Place) {
         // kim, lou by e-mail and LinkedIn, nia, ola.
         ("touches", 5),
         ("ceilings", 1),
+        // The answer whose day is over stays.
+        ("kept", 2),
         ("opt_outs", 2),
     ] {
         assert_eq!(kinds[kind]["created"], found, "{kind}: {first}");

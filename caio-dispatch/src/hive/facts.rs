@@ -5,16 +5,18 @@ use std::io;
 use std::path::Path;
 
 use caio_core::EmailKey;
+use caio_core::batch::parse_instant;
 use caio_core::cadence::DEFAULT_21DAY;
-use caio_core::identity::cadence_email_hash;
+use caio_core::identity::{cadence_email_hash, hex};
 use caio_core::pytext::strptime_ymd;
 use caio_core::suppression::read_list;
 use caio_core::terms::{Medium, Provider, Step, Tier};
 use caio_state::Key;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use super::files::Files;
-use super::{Held, Hive, Kind, PastTouch, SharedDocument, Used};
+use super::{Held, Hive, Kept, Kind, PastTouch, SharedDocument, Used};
 
 pub(super) fn read(root: &Path) -> io::Result<Hive> {
     let mut files = Files::new(root)?;
@@ -46,14 +48,14 @@ pub(super) fn read(root: &Path) -> io::Result<Hive> {
         Provider::HeyReach,
     );
     hive.ghl_usage(&mut files);
+    hive.follow_ups(&mut files);
+    hive.answers(&mut files);
     for name in [
         "audit/agent_feedback.jsonl",
         "audit/email_approvals.jsonl",
         "events.jsonl",
         "ghl_cache",
         "heyreach_events.jsonl",
-        "heyreach_followups",
-        "idempotency",
         "instantly_events",
         "operator_dispatch_log.jsonl",
     ] {
@@ -350,6 +352,37 @@ impl Hive {
                 count,
             }),
             _ => files.fault(file, None, "expected `date` and `dispatched_count`"),
+        }
+    }
+
+    /// People who accepted a connection and wait for a follow-up.
+    fn follow_ups(&mut self, files: &mut Files<'_>) {
+        for (file, flag) in files.objects("heyreach_followups") {
+            let name = hex(&Sha256::digest(file.as_bytes())[..12]);
+            self.kept.push(Kept {
+                key: Key::new(&["caio", "follow_up", &name]),
+                file,
+                value: flag,
+                until: None,
+            });
+        }
+    }
+
+    /// Answers of providers that stand for a call made before, under its idempotency key, for a day.
+    fn answers(&mut self, files: &mut Files<'_>) {
+        for (file, answer) in files.objects("idempotency") {
+            let key = text(&answer, "key");
+            let until = parse_instant(text(&answer, "expires_at"));
+            let is_plain = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric());
+            match until {
+                Some(until) if is_plain => self.kept.push(Kept {
+                    key: Key::new(&["caio", "idempotency", key]),
+                    file,
+                    value: answer,
+                    until: Some(until),
+                }),
+                _ => files.fault(&file, None, "expected `key` and `expires_at`"),
+            }
         }
     }
 
