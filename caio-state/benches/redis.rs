@@ -9,12 +9,33 @@ use caio_state::conformance::RedisServer;
 use caio_state::{
     Access, CommitOutcome, Guard, Key, Range, RangeEntry, RedisStore, StateStore, Txn, TxnId, Write,
 };
+use redis::Script;
+use redis::aio::MultiplexedConnection;
 use tokio::runtime::Runtime;
 
 const CLAIMS: usize = 500;
+const ROUNDS: usize = 21;
 
-/// The reads and writes of a claim, by hand: nothing is checked, named or remembered.
+/// A claim by hand: stop flag and touch absent, the limit not reached; touch, ledger entry, reservation
+/// and two index entries. Applied at most once: its outcome is remembered by its id, as any claim
+/// whose answer can be lost needs. Not in it: the list of names for scans, where a key stood in an index
+/// before, the sequence that shows lost data, and checks of every kind before the first write.
 const BARE: &str = "
+local known = redis.call('GET', KEYS[7])
+if known then return tonumber(known) end
+if redis.call('EXISTS', KEYS[1]) == 1 or redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
+if (tonumber(redis.call('GET', KEYS[3]) or 0)) >= 1000000 then return 0 end
+redis.call('SET', KEYS[2], ARGV[1])
+redis.call('SET', KEYS[4], ARGV[2])
+redis.call('INCRBY', KEYS[3], 1)
+redis.call('ZADD', KEYS[5], 0, ARGV[3])
+redis.call('ZADD', KEYS[6], 0, ARGV[3])
+redis.call('SET', KEYS[7], 1, 'PX', 86400000)
+return 1";
+
+/// The same, and nothing is remembered: sent again after a lost answer, it says that somebody else
+/// has the claim.
+const FORGETFUL: &str = "
 if redis.call('EXISTS', KEYS[1]) == 1 or redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
 if (tonumber(redis.call('GET', KEYS[3]) or 0)) >= 1000000 then return 0 end
 redis.call('SET', KEYS[2], ARGV[1])
@@ -87,23 +108,25 @@ fn main() {
     let mut bare = runtime
         .block_on(client.get_multiplexed_async_connection())
         .unwrap();
-    let script = redis::Script::new(BARE);
-    let ratios = (0..11).map(|round| {
-        let by_hand = time(|| {
-            runtime.block_on(async {
-                for number in 0..CLAIMS {
-                    let name = format!("{round:04}-{number:06}");
-                    let mut call = script.prepare_invoke();
-                    for kind in ["stop", "touch:", "limit", "ledger:", "all", "batch"] {
-                        let own = kind.ends_with(':');
-                        let name = if own { name.as_str() } else { "" };
-                        call.key(format!("bare:{kind}{name}"));
-                    }
-                    call.arg(vec![b'x'; 34]).arg(vec![b'x'; 600]).arg(name);
-                    assert_eq!(call.invoke_async::<u8>(&mut bare).await.unwrap(), 1);
+    let by_hand = |name: &str, script: &Script, bare: &mut MultiplexedConnection, round: usize| {
+        runtime.block_on(async {
+            for number in 0..CLAIMS {
+                let own = format!("{round:04}-{number:06}");
+                let mut call = script.prepare_invoke();
+                for kind in ["stop", "touch:", "limit", "ledger:", "all", "batch", "id:"] {
+                    let own = if kind.ends_with(':') { &own } else { "" };
+                    call.key(format!("{name}:{kind}{own}"));
                 }
-            });
+                call.arg(vec![b'x'; 34]).arg(vec![b'x'; 600]).arg(own);
+                assert_eq!(call.invoke_async::<u8>(bare).await.unwrap(), 1);
+            }
         });
+    };
+    let (script, forgetful) = (Script::new(BARE), Script::new(FORGETFUL));
+    let (mut rates, mut rates_of_forgetful) = (Vec::new(), Vec::new());
+    for round in 0..ROUNDS {
+        let bare_time = time(|| by_hand("bare", &script, &mut bare, round));
+        let forgetful_time = time(|| by_hand("forgetful", &forgetful, &mut bare, round));
         let ours = time(|| {
             runtime.block_on(async {
                 for number in 0..CLAIMS {
@@ -112,12 +135,13 @@ fn main() {
                 }
             });
         });
-        by_hand.as_secs_f64() / ours.as_secs_f64()
-    });
-    let rate = median(ratios.collect());
+        rates.push(bare_time.as_secs_f64() / ours.as_secs_f64());
+        rates_of_forgetful.push(forgetful_time.as_secs_f64() / ours.as_secs_f64());
+    }
     println!(
-        "claims: {:.0} % of the rate of a bare script (bar: 60 %)",
-        rate * 100.0
+        "claims: {:.0} % of the rate of a bare script (bar: 60 %), {:.0} % of one that remembers nothing",
+        median(rates) * 100.0,
+        median(rates_of_forgetful) * 100.0
     );
 
     for (name, size) in [("short", 10_000), ("long", 1_000_000)] {

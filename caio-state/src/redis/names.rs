@@ -19,7 +19,12 @@ impl Names {
 
     /// A document, where the Python system looks for its own.
     pub(super) fn document(&self, key: &Key) -> String {
-        format!("{}:{key}", self.prefix)
+        [&self.prefix, ":", key.as_str()].concat()
+    }
+
+    /// How many bytes stand before the name of a document.
+    pub(super) const fn before_document(&self) -> usize {
+        self.prefix.len() + 1
     }
 
     /// The document that a name in Redis stands for.
@@ -29,39 +34,39 @@ impl Names {
     }
 
     pub(super) fn counter(&self, key: &Key) -> String {
-        self.own(&format!("n:{key}"))
+        self.own("n:", key.as_str())
     }
 
     pub(super) fn index(&self, index: &str) -> String {
-        self.own(&format!("i:{index}"))
+        self.own("i:", index)
     }
 
     /// Where each key stands in an index.
     pub(super) fn places(&self, index: &str) -> String {
-        self.own(&format!("p:{index}"))
+        self.own("p:", index)
     }
 
     pub(super) fn outcome(&self, id: &str) -> String {
-        self.own(&format!("t:{id}"))
+        self.own("t:", id)
     }
 
     /// Names of all documents that we wrote, in order.
     pub(super) fn documents(&self) -> String {
-        self.own("documents")
+        self.own("documents", "")
     }
 
     /// Counts commits: one that was seen and is gone means that data was lost.
     pub(super) fn sequence(&self) -> String {
-        self.own("sequence")
+        self.own("sequence", "")
     }
 
     /// Which environment the data belongs to.
     pub(super) fn environment(&self) -> String {
-        self.own("environment")
+        self.own("environment", "")
     }
 
-    fn own(&self, rest: &str) -> String {
-        format!("{}:caio:_{rest}", self.prefix)
+    fn own(&self, kind: &str, name: &str) -> String {
+        [&self.prefix, ":caio:_", kind, name].concat()
     }
 
     /// The pattern of one foreign family, its special characters taken as they are.

@@ -1,7 +1,8 @@
 //! One transaction as the keys and arguments of the script that applies it.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
 
+use jiff::SignedDuration;
 use redis::{Cmd, Script};
 
 use super::names::Names;
@@ -29,22 +30,14 @@ pub(super) fn script() -> Script {
 
 /// `EVALSHA` of one transaction.
 pub(super) fn command(script: &Script, names: &Names, txn: &Txn, frame: Frame) -> Cmd {
-    let mut call = Call::new(names, txn, frame);
+    let mut call = Call::new(names, txn);
     for guard in &txn.guards {
         call.guard(guard);
     }
     for write in &txn.writes {
         call.write(write);
     }
-    let mut command = redis::cmd("EVALSHA");
-    command.arg(script.get_hash()).arg(call.keys.len());
-    for part in call.keys.iter().map(String::as_bytes) {
-        command.arg(part);
-    }
-    for part in &call.arguments {
-        command.arg(part.as_slice());
-    }
-    command
+    call.finish(script, frame)
 }
 
 /// What is the same for all transactions that are sent together.
@@ -56,138 +49,170 @@ pub(super) struct Frame {
     pub(super) seen: u64,
 }
 
+/// Keys, letters and values, as the head of the script describes them.
 struct Call<'a> {
     names: &'a Names,
     keys: Vec<String>,
-    positions: HashMap<String, usize>,
-    arguments: Vec<Vec<u8>>,
+    guards: String,
+    writes: String,
+    values: Vec<Cow<'a, [u8]>>,
 }
 
 impl<'a> Call<'a> {
-    fn new(names: &'a Names, txn: &Txn, frame: Frame) -> Self {
-        let keys = vec![
+    fn new(names: &'a Names, txn: &Txn) -> Self {
+        let operations = txn.guards.len() + txn.writes.len();
+        let mut keys = Vec::with_capacity(3 + 2 * operations);
+        keys.extend([
             names.outcome(&txn.id.0),
             names.documents(),
             names.sequence(),
-        ];
+        ]);
         Self {
             names,
-            positions: keys.iter().cloned().zip(1..).collect(),
             keys,
-            arguments: [
-                frame.outcome_ms.to_string(),
-                txn.guards.len().to_string(),
-                txn.writes.len().to_string(),
-                frame.seen.to_string(),
-            ]
-            .map(String::into_bytes)
-            .to_vec(),
+            guards: String::with_capacity(txn.guards.len()),
+            writes: String::with_capacity(txn.writes.len()),
+            values: Vec::with_capacity(2 * operations),
         }
     }
 
-    fn text(&mut self, text: impl Into<String>) {
-        self.arguments.push(text.into().into_bytes());
+    fn finish(self, script: &Script, frame: Frame) -> Cmd {
+        let keys = self.keys.iter().map(String::len);
+        let values = self.values.iter().map(|value| value.len());
+        let size = keys.chain(values).sum::<usize>() + self.guards.len() + self.writes.len();
+        // The frame and the lengths are a little more.
+        let mut command = Cmd::with_capacity(self.keys.len() + self.values.len() + 8, size + 128);
+        command
+            .arg("EVALSHA")
+            .arg(script.get_hash())
+            .arg(self.keys.len());
+        for key in &self.keys {
+            command.arg(key.as_str());
+        }
+        command
+            .arg(frame.outcome_ms)
+            .arg(frame.seen)
+            .arg(self.names.before_document())
+            .arg(self.guards)
+            .arg(self.writes);
+        for value in &self.values {
+            command.arg(value.as_ref());
+        }
+        command
     }
 
-    /// Names a key once and says where it stands.
-    fn key(&mut self, name: String) {
-        let next = self.keys.len() + 1;
-        let position = *self.positions.entry(name.clone()).or_insert(next);
-        if position == next {
-            self.keys.push(name);
-        }
-        self.text(position.to_string());
+    fn bytes(&mut self, bytes: &'a [u8]) {
+        self.values.push(Cow::Borrowed(bytes));
+    }
+
+    fn number(&mut self, number: impl ToString) {
+        self.values
+            .push(Cow::Owned(number.to_string().into_bytes()));
     }
 
     fn document(&mut self, key: &Key) {
-        self.key(self.names.document(key));
+        self.keys.push(self.names.document(key));
     }
 
-    fn lifetime(&mut self, ttl: Option<jiff::SignedDuration>) {
-        let text = ttl.map_or(String::new(), |ttl| {
-            ttl.as_millis().clamp(1, LONGEST_MS).to_string()
-        });
-        self.text(text);
+    fn counter(&mut self, key: &Key) {
+        self.keys.push(self.names.counter(key));
     }
 
-    fn guard(&mut self, guard: &Guard) {
-        match guard {
+    fn index(&mut self, index: &str) {
+        self.keys.push(self.names.index(index));
+        self.keys.push(self.names.places(index));
+    }
+
+    fn lifetime(&mut self, ttl: SignedDuration) {
+        self.number(ttl.as_millis().clamp(1, LONGEST_MS));
+    }
+
+    fn guard(&mut self, guard: &'a Guard) {
+        let letter = match guard {
             Guard::Absent(key) => {
-                self.text("absent");
                 self.document(key);
-            }
-            Guard::Present(key) => {
-                self.text("present");
-                self.document(key);
+                'a'
             }
             Guard::StopAbsent => {
-                self.text("absent");
                 self.document(&stop::key());
-            }
-            Guard::Unchanged(key, version) => {
-                self.text("unchanged");
-                self.document(key);
-                self.text(version.0.clone());
+                'a'
             }
             Guard::Ceiling {
                 counter,
                 add,
                 ceiling,
             } => {
-                self.text("ceiling");
-                self.key(self.names.counter(counter));
-                self.text((*add).min(EXACT).to_string());
-                self.text((*ceiling).min(EXACT - 1).to_string());
+                self.counter(counter);
+                self.number((*add).min(EXACT));
+                self.number((*ceiling).min(EXACT - 1));
+                'c'
             }
             Guard::Fence { lease, fence } => {
-                self.text("fence");
                 self.document(lease);
-                self.text(fence.to_string());
+                self.number(fence);
+                'f'
             }
-        }
+            Guard::Present(key) => {
+                self.document(key);
+                'p'
+            }
+            Guard::Unchanged(key, version) => {
+                self.document(key);
+                self.bytes(version.0.as_bytes());
+                'u'
+            }
+        };
+        self.guards.push(letter);
     }
 
-    fn write(&mut self, write: &Write) {
-        match write {
+    fn write(&mut self, write: &'a Write) {
+        let letter = match write {
             Write::Add {
                 counter,
                 amount,
                 expires_in,
             } => {
-                self.text("add");
-                self.key(self.names.counter(counter));
-                self.text(amount.to_string());
-                self.lifetime(*expires_in);
+                self.counter(counter);
+                self.number(amount);
+                match expires_in {
+                    Some(ttl) => {
+                        self.lifetime(*ttl);
+                        'l'
+                    }
+                    None => 'n',
+                }
             }
             Write::Delete(key) => {
-                self.text("delete");
                 self.document(key);
-                self.text(key.as_str());
+                'd'
             }
             Write::Index { index, order, key } => {
-                self.text("index");
-                self.key(self.names.index(index));
-                self.key(self.names.places(index));
-                self.text(key.as_str());
-                self.text(order.as_str());
+                self.index(index);
+                self.bytes(key.as_str().as_bytes());
+                self.bytes(order.as_bytes());
+                'i'
             }
             Write::Put {
                 key,
                 value,
                 expires_in,
             } => {
-                self.text("put");
                 self.document(key);
-                self.text(key.as_str());
-                self.arguments.push(value.clone());
-                self.lifetime(*expires_in);
+                self.bytes(value);
+                match expires_in {
+                    Some(ttl) => {
+                        self.lifetime(*ttl);
+                        'e'
+                    }
+                    None => 'p',
+                }
             }
             Write::Unindex { index, key } => {
-                self.text("unindex");
-                self.key(self.names.index(index));
-                self.key(self.names.places(index));
-                self.text(key.as_str());
+                self.index(index);
+                self.bytes(key.as_str().as_bytes());
+                'x'
             }
-        }
+        };
+        self.writes.push(letter);
     }
 }
