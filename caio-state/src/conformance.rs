@@ -92,7 +92,9 @@ impl TestClock {
 
     fn pass(&self, time: SignedDuration) {
         if self.real.is_some() {
-            std::thread::sleep(Duration::try_from(time).unwrap_or_default());
+            // A store counts in milliseconds, by a clock that is not ours.
+            let time = Duration::try_from(time).unwrap_or_default();
+            std::thread::sleep(time + Duration::from_millis(5));
         } else {
             let micros = i64::try_from(time.as_micros()).unwrap_or(0);
             self.micros.fetch_add(micros, Ordering::SeqCst);

@@ -5,6 +5,7 @@
 //! script and carries its id; when its answer is lost it is sent again and applied once.
 
 mod export;
+mod fault;
 mod link;
 mod names;
 mod options;
@@ -29,6 +30,7 @@ use crate::record::Sink;
 use crate::store::{Capabilities, Page, Range, RangeEntry, StateStore, Version, Versioned};
 use crate::txn::{CommitOutcome, Txn, Write};
 
+use fault::{Sent, ambiguous, unavailable};
 use link::Link;
 use names::{FOREIGN, Names};
 pub use options::RedisOptions;
@@ -249,7 +251,7 @@ impl RedisStore {
                 .map_err(Sent::Not)?;
             answer = pipeline.query_async(connection).await;
         }
-        let mut values = answer.map_err(Sent::maybe)?;
+        let mut values = answer.map_err(|error| Sent::of(error, txns.len()))?;
         if self.options.replicas > 0 {
             let acknowledged: u32 = values
                 .pop()
@@ -296,63 +298,6 @@ impl RedisStore {
             // The time was over while it was under way.
             Err(error) => Err(ambiguous(error.to_string())),
         }
-    }
-}
-
-/// What is known of transactions whose sending failed.
-enum Sent {
-    /// They never left this process.
-    Not(RedisError),
-    /// They may have been applied.
-    Maybe(String),
-    /// They were applied, and too few replicas have them.
-    Unreplicated(String),
-    /// The script refused them; nothing was applied.
-    Refused(String),
-    /// The store has forgotten what it had acknowledged.
-    Lost { seen: u64, found: u64 },
-}
-
-impl Sent {
-    fn maybe(error: RedisError) -> Self {
-        match error.kind() {
-            ErrorKind::Server(ServerErrorKind::ResponseError) | ErrorKind::Extension => {
-                Self::Refused(error.to_string())
-            }
-            ErrorKind::Server(_) | ErrorKind::AuthenticationFailed => Self::Not(error),
-            _ if error.is_connection_refusal() => Self::Not(error),
-            _ => Self::Maybe(error.to_string()),
-        }
-    }
-}
-
-impl From<Sent> for StoreError {
-    fn from(sent: Sent) -> Self {
-        match sent {
-            Sent::Not(error) => unavailable(error),
-            Sent::Maybe(reason) | Sent::Unreplicated(reason) => ambiguous(reason),
-            Sent::Refused(reason) => Self::Invalid(format!("redis: {reason}")),
-            Sent::Lost { seen, found } => Self::LostData {
-                backend: BACKEND,
-                seen,
-                found,
-            },
-        }
-    }
-}
-
-fn ambiguous(reason: String) -> StoreError {
-    StoreError::Ambiguous {
-        backend: BACKEND,
-        reason,
-    }
-}
-
-fn unavailable(error: RedisError) -> StoreError {
-    StoreError::Unavailable {
-        backend: BACKEND,
-        reason: error.to_string(),
-        source: Some(Box::new(error)),
     }
 }
 

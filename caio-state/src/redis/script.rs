@@ -105,7 +105,7 @@ impl<'a> Call<'a> {
         self.values.push(Cow::Borrowed(bytes));
     }
 
-    fn number(&mut self, number: impl ToString) {
+    fn number(&mut self, number: &impl ToString) {
         self.values
             .push(Cow::Owned(number.to_string().into_bytes()));
     }
@@ -124,7 +124,7 @@ impl<'a> Call<'a> {
     }
 
     fn lifetime(&mut self, ttl: SignedDuration) {
-        self.number(ttl.as_millis().clamp(1, LONGEST_MS));
+        self.number(&ttl.as_millis().clamp(1, LONGEST_MS));
     }
 
     fn guard(&mut self, guard: &'a Guard) {
@@ -143,8 +143,8 @@ impl<'a> Call<'a> {
                 ceiling,
             } => {
                 self.counter(counter);
-                self.number((*add).min(EXACT));
-                self.number((*ceiling).min(EXACT - 1));
+                self.number(&(*add).min(EXACT));
+                self.number(&(*ceiling).min(EXACT - 1));
                 'c'
             }
             Guard::Fence { lease, fence } => {

@@ -2,81 +2,22 @@
 #![cfg(feature = "conformance")]
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
+mod full;
+mod lost;
+mod world;
+
 use std::fs;
 use std::net::Ipv4Addr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use caio_state::conformance::{RedisServer, TestIds};
 use caio_state::{
     Access, CommitOutcome, Guard, Key, Lease, RedisOptions, RedisStore, StateStore, StateStoreExt,
-    StoreError, Txn, TxnId, Write,
+    Write,
 };
 use jiff::SignedDuration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-
-fn key(name: &str) -> Key {
-    Key::new(&[name])
-}
-
-fn put(name: &str, value: &str) -> Write {
-    Write::Put {
-        key: key(name),
-        value: value.as_bytes().to_vec(),
-        expires_in: None,
-    }
-}
-
-fn add(name: &str) -> Write {
-    Write::Add {
-        counter: key(name),
-        amount: 1,
-        expires_in: None,
-    }
-}
-
-fn txn(id: &str, guards: Vec<Guard>, writes: Vec<Write>) -> Txn {
-    Txn {
-        id: TxnId(id.to_owned()),
-        guards,
-        writes,
-    }
-}
-
-fn open(options: RedisOptions) -> RedisStore {
-    RedisStore::open(options, Access::ReadWrite).unwrap()
-}
-
-/// A server, and what the Python system would use to talk to it.
-struct World {
-    server: RedisServer,
-    folder: tempfile::TempDir,
-}
-
-impl World {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let server = RedisServer::start(folder.path(), &[]).unwrap();
-        Self { server, folder }
-    }
-
-    fn store(&self) -> RedisStore {
-        open(self.server.options("caio-test"))
-    }
-
-    async fn plain<T: redis::FromRedisValue>(&self, parts: &[&str]) -> T {
-        let url = format!("redis://127.0.0.1:{}", self.server.port());
-        let client = redis::Client::open(url).unwrap();
-        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-        let mut command = redis::cmd(parts[0]);
-        for part in &parts[1..] {
-            command.arg(*part);
-        }
-        command.query_async(&mut connection).await.unwrap()
-    }
-}
+use world::{CUT, DROP_ANSWERS, HOLD, PASS, Proxy, World, add, key, open, put, txn};
 
 #[tokio::test]
 async fn both_systems_read_what_the_other_wrote() {
@@ -241,7 +182,7 @@ async fn the_lock_of_the_python_system_is_a_document_to_us() {
 async fn staging_and_production_refuse_each_others_data() {
     let world = World::new();
     let within = |environment: &str| {
-        let mut options = world.server.options("caio-test");
+        let mut options = world.options("caio-test");
         options.environment = Some(environment.to_owned());
         options
     };
@@ -265,7 +206,7 @@ async fn staging_and_production_refuse_each_others_data() {
     let error = store.commit(&txn("2", vec![], vec![])).await.unwrap_err();
     assert_eq!(error.code(), "store.wrong_environment");
 
-    let mut options = world.server.options("fresh");
+    let mut options = world.options("fresh");
     options.environment = Some("production".to_owned());
     let reader = RedisStore::open(options, Access::ReadOnly).unwrap();
     reader.ping().await.unwrap();
@@ -313,7 +254,7 @@ async fn scenario_4_a_failed_read_is_no_absence() {
 async fn scenario_5_without_redis_everything_refuses_within_a_second() {
     let mut world = World::new();
     world.server.kill().unwrap();
-    let gone = world.store();
+    let gone = open(world.server.options("caio-test"));
     let hole = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = hole.local_addr().unwrap().port();
     let silent = RedisOptions::parse(&format!("redis://127.0.0.1:{port}?prefix=p"), None).unwrap();
@@ -330,88 +271,6 @@ async fn scenario_5_without_redis_everything_refuses_within_a_second() {
             );
         });
         answered.await.unwrap();
-    }
-}
-
-const PASS: u8 = 0;
-/// What the client asks reaches the server; the answer does not reach the client.
-const DROP_ANSWERS: u8 = 1;
-/// Nothing travels, nothing is closed.
-const HOLD: u8 = 2;
-/// Connections are closed at once.
-const CUT: u8 = 3;
-
-/// A proxy between client and server that fails in the ways of networks.
-struct Proxy {
-    port: u16,
-    mode: Arc<AtomicU8>,
-    dropped: Arc<AtomicUsize>,
-}
-
-impl Proxy {
-    async fn start(server: u16) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let (mode, dropped) = (Arc::new(AtomicU8::new(PASS)), Arc::new(AtomicUsize::new(0)));
-        let (shared, counter) = (Arc::clone(&mode), Arc::clone(&dropped));
-        tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(relay(
-                    client,
-                    server,
-                    Arc::clone(&shared),
-                    Arc::clone(&counter),
-                ));
-            }
-        });
-        Self {
-            port,
-            mode,
-            dropped,
-        }
-    }
-
-    fn set(&self, mode: u8) {
-        self.mode.store(mode, Ordering::SeqCst);
-    }
-
-    fn store(&self) -> RedisStore {
-        let url = format!(
-            "redis://127.0.0.1:{}?prefix=caio-test&timeout=400",
-            self.port
-        );
-        open(RedisOptions::parse(&url, None).unwrap())
-    }
-}
-
-async fn relay(mut client: TcpStream, server: u16, mode: Arc<AtomicU8>, dropped: Arc<AtomicUsize>) {
-    let mut server = TcpStream::connect((Ipv4Addr::LOCALHOST, server))
-        .await
-        .unwrap();
-    let (mut asked, mut answered) = (vec![0; 1 << 16], vec![0; 1 << 16]);
-    loop {
-        tokio::select! {
-            read = client.read(&mut asked) => {
-                let Ok(length @ 1..) = read else { return };
-                match mode.load(Ordering::SeqCst) {
-                    CUT => return,
-                    HOLD => {}
-                    _ => server.write_all(&asked[..length]).await.unwrap(),
-                }
-            }
-            read = server.read(&mut answered) => {
-                let Ok(length @ 1..) = read else { return };
-                match mode.load(Ordering::SeqCst) {
-                    PASS => client.write_all(&answered[..length]).await.unwrap(),
-                    DROP_ANSWERS => {
-                        dropped.fetch_add(1, Ordering::SeqCst);
-                        return;
-                    }
-                    CUT => return,
-                    _ => {}
-                }
-            }
-        }
     }
 }
 
@@ -451,7 +310,7 @@ async fn an_answer_that_is_lost_after_the_write_is_asked_again_and_applied_once(
 async fn a_broken_connection_is_an_error_and_mends_itself() {
     let world = World::new();
     let proxy = Proxy::start(world.server.port()).await;
-    let store = proxy.store();
+    let store = proxy.store_within(Duration::from_millis(400));
     store
         .commit(&txn("0", vec![], vec![put("a", "1")]))
         .await
@@ -478,69 +337,6 @@ async fn a_broken_connection_is_an_error_and_mends_itself() {
         [0],
         "nothing got through"
     );
-}
-
-#[tokio::test]
-async fn a_store_that_came_back_older_is_noticed_and_nothing_is_written() {
-    for how in ["truncated", "older copy"] {
-        let mut world = World::new();
-        let store = world.store();
-        let write = |n: usize| txn(&n.to_string(), vec![], vec![put(&n.to_string(), "x")]);
-        for n in 0..3 {
-            store.commit(&write(n)).await.unwrap();
-        }
-        let data = world.folder.path().join("appendonlydir");
-        let copy = world.folder.path().join("copy");
-        copy_folder(&data, &copy);
-        for n in 3..6 {
-            store.commit(&write(n)).await.unwrap();
-        }
-        world.server.kill().unwrap();
-        if how == "truncated" {
-            let log = fs::read_dir(&data).unwrap().map(|it| it.unwrap().path());
-            let log = log
-                .filter(|it| it.to_string_lossy().ends_with(".incr.aof"))
-                .max()
-                .unwrap();
-            let length = fs::metadata(&log).unwrap().len();
-            fs::File::options()
-                .write(true)
-                .open(&log)
-                .unwrap()
-                .set_len(length - 700)
-                .unwrap();
-        } else {
-            fs::remove_dir_all(&data).unwrap();
-            copy_folder(&copy, &data);
-        }
-        world.server.restart().unwrap();
-        let mut code = "";
-        for n in 10..20 {
-            match store.commit(&write(n)).await {
-                Err(error) if error.code() == "store.lost_data" => {
-                    code = error.code();
-                    break;
-                }
-                Err(StoreError::Unavailable { .. } | StoreError::Ambiguous { .. }) => {}
-                other => panic!("{how}: {other:?}"),
-            }
-        }
-        assert_eq!(code, "store.lost_data", "{how}");
-        for n in 20..30 {
-            assert!(
-                store.commit(&write(n)).await.is_err(),
-                "{how}: it stays stopped"
-            );
-        }
-    }
-}
-
-fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
-    }
 }
 
 #[tokio::test]
