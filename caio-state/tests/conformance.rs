@@ -1,13 +1,7 @@
-//! Every backend against every law, and against a model of the store.
+//! Every backend against every law.
 #![cfg(feature = "conformance")]
-#![allow(
-    clippy::match_same_arms,
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    missing_docs
-)]
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -15,10 +9,8 @@ use std::time::Duration;
 use caio_core::Clock;
 use caio_state::conformance::{RedisServer, Shortened, TestClock, TestIds, all, all_in};
 use caio_state::{
-    Access, CommitOutcome, DualStore, Guard, HiveStore, Key, MemoryStore, Range, RedisStore,
-    SqliteStore, StateStore, Txn, TxnId, Write, dual,
+    Access, DualStore, HiveStore, MemoryStore, RedisStore, SqliteStore, StateStore, dual,
 };
-use proptest::prelude::*;
 
 /// A store and the folder it lives in.
 struct InFolder(Arc<dyn StateStore>, #[allow(dead_code)] tempfile::TempDir);
@@ -117,129 +109,5 @@ async fn redis_obeys_every_law_under_every_kind_of_prefix() {
         )
         .await;
         println!("redis, prefix {prefix}: {} laws", laws.len());
-    }
-}
-
-/// One operation of the model test.
-#[derive(Debug, Clone)]
-enum Operation {
-    Put(u8, u8),
-    PutIfAbsent(u8, u8),
-    Delete(u8),
-    Move(u8, u8),
-    Add(u8, i8),
-}
-
-fn operation() -> impl Strategy<Value = Operation> {
-    let small = 0u8..4;
-    prop_oneof![
-        (small.clone(), any::<u8>()).prop_map(|(key, value)| Operation::Put(key, value)),
-        (small.clone(), any::<u8>()).prop_map(|(key, value)| Operation::PutIfAbsent(key, value)),
-        small.clone().prop_map(Operation::Delete),
-        (small.clone(), 0u8..6).prop_map(|(key, order)| Operation::Move(key, order)),
-        (small, any::<i8>()).prop_map(|(key, amount)| Operation::Add(key, amount)),
-    ]
-}
-
-fn key(number: u8) -> Key {
-    Key::new(&["k", &number.to_string()])
-}
-
-fn transaction(at: usize, operation: &Operation) -> Txn {
-    let (guards, write) = match operation {
-        Operation::Put(number, value) => (
-            vec![],
-            Write::Put {
-                key: key(*number),
-                value: vec![*value],
-                expires_in: None,
-            },
-        ),
-        Operation::PutIfAbsent(number, value) => (
-            vec![Guard::Absent(key(*number))],
-            Write::Put {
-                key: key(*number),
-                value: vec![*value],
-                expires_in: None,
-            },
-        ),
-        Operation::Delete(number) => (vec![], Write::Delete(key(*number))),
-        Operation::Move(number, order) => (
-            vec![],
-            Write::Index {
-                index: "i".to_owned(),
-                order: order.to_string(),
-                key: key(*number),
-            },
-        ),
-        Operation::Add(number, amount) => (
-            vec![],
-            Write::Add {
-                counter: key(*number),
-                amount: (*amount).into(),
-                expires_in: None,
-            },
-        ),
-    };
-    Txn {
-        id: TxnId(at.to_string()),
-        guards,
-        writes: vec![write],
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
-    #[test]
-    fn every_backend_does_what_a_map_does(operations in prop::collection::vec(operation(), 1..30)) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let memory = MemoryStore::new(TestClock::noon());
-            let file = sqlite(TestClock::noon()).await;
-            for store in [&memory as &dyn StateStore, file.as_ref()] {
-                let mut documents: BTreeMap<u8, u8> = BTreeMap::new();
-                let mut counters: BTreeMap<u8, i64> = BTreeMap::new();
-                let mut places: BTreeMap<u8, u8> = BTreeMap::new();
-                for (at, operation) in operations.iter().enumerate() {
-                    let outcome = store.commit(&transaction(at, operation)).await.unwrap();
-                    let mut expected = CommitOutcome::Committed;
-                    match operation {
-                        Operation::Put(key, value) => {
-                            documents.insert(*key, *value);
-                        }
-                        Operation::PutIfAbsent(key, _) if documents.contains_key(key) => {
-                            expected = CommitOutcome::Refused { guard: 0 };
-                        }
-                        Operation::PutIfAbsent(key, value) => {
-                            documents.insert(*key, *value);
-                        }
-                        Operation::Delete(key) => {
-                            documents.remove(key);
-                        }
-                        Operation::Move(key, order) => {
-                            places.insert(*key, *order);
-                        }
-                        Operation::Add(key, amount) => {
-                            let counter = counters.entry(*key).or_default();
-                            *counter = (*counter + i64::from(*amount)).max(0);
-                        }
-                    }
-                    assert_eq!(outcome, expected);
-                }
-                for number in 0..4 {
-                    let found = store.get(&[key(number)]).await.unwrap().remove(0);
-                    assert_eq!(found.map(|it| it.value), documents.get(&number).map(|it| vec![*it]));
-                    let counter = store.counters(&[key(number)]).await.unwrap()[0];
-                    assert_eq!(counter, counters.get(&number).copied().unwrap_or(0).unsigned_abs());
-                }
-                let mut expected: Vec<(u8, u8)> = places.iter().map(|(key, order)| (*order, *key)).collect();
-                expected.sort_unstable();
-                let found = store.range("i", &Range::default(), None, 9).await.unwrap().items;
-                let found: Vec<(String, Key)> = found.into_iter().map(|it| (it.order, it.key)).collect();
-                let expected: Vec<(String, Key)> =
-                    expected.into_iter().map(|(order, number)| (order.to_string(), key(number))).collect();
-                assert_eq!(found, expected);
-            }
-        });
     }
 }

@@ -1,0 +1,99 @@
+//! Every backend against a model of the store: hours of commits, repeats, leases and expiry at random.
+//!
+//! `PROPTEST_CASES=2000 cargo test -p caio-state --all-features --test model` looks longer.
+#![cfg(feature = "conformance")]
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod real;
+mod reference;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use caio_state::conformance::{RedisServer, TestClock};
+use caio_state::{Access, MemoryStore, RedisStore, SqliteStore};
+use proptest::test_runner::{Config, TestRunner};
+use proptest_state_machine::ReferenceStateMachine;
+use real::{Aging, Real, Time};
+use reference::Model;
+use tokio::runtime::Runtime;
+
+const LONGEST: usize = 40;
+
+/// Runs `1 / share` of the cases that proptest is asked for, each in an empty store.
+fn follows_the_model(share: u32, mut make: impl FnMut(&Runtime, usize) -> Real) {
+    let config = Config {
+        cases: (Config::default().cases / share).max(1),
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let mut number = 0;
+    let cases = std::cell::RefCell::new(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        number += 1;
+        let real = make(&runtime, number);
+        (runtime, real)
+    });
+    let run = TestRunner::new(config).run(
+        &Model::sequential_strategy(1..LONGEST),
+        |(mut model, transitions, applied)| {
+            let (runtime, mut real) = (cases.borrow_mut())();
+            for transition in transitions {
+                // What was never reached is the first to go when a failure is made smaller.
+                if let Some(applied) = &applied {
+                    applied.fetch_add(1, Ordering::SeqCst);
+                }
+                model = Model::apply(model, &transition);
+                runtime.block_on(real.apply(&transition, &model));
+            }
+            Ok(())
+        },
+    );
+    assert!(run.is_ok(), "{}", run.unwrap_err());
+}
+
+#[test]
+fn memory_follows_the_model() {
+    follows_the_model(1, |_, _| {
+        let clock = TestClock::noon();
+        Real::new(
+            Arc::new(MemoryStore::new(clock.clone())),
+            Time::Clock(clock),
+        )
+    });
+}
+
+#[test]
+fn sqlite_follows_the_model() {
+    let folder = tempfile::tempdir().unwrap();
+    // Each commit waits for the disk.
+    follows_the_model(2, |_, number| {
+        let clock = TestClock::noon();
+        let file = folder.path().join(format!("{number}.db"));
+        let store = SqliteStore::open(&file, clock.clone(), Access::ReadWrite).unwrap();
+        Real::new(Arc::new(store), Time::Clock(clock))
+    });
+}
+
+#[test]
+fn redis_follows_the_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = RedisServer::start(folder.path(), &["--appendonly", "no"]).unwrap();
+    let client = redis::Client::open(format!("redis://127.0.0.1:{}", server.port())).unwrap();
+    follows_the_model(1, |runtime, number| {
+        let prefix = format!("model-{number}");
+        let mut options = server.options(&prefix);
+        options.timeout = Duration::from_secs(20);
+        let _inside = runtime.enter();
+        let store = RedisStore::open(options, Access::ReadWrite).unwrap();
+        let connection = runtime
+            .block_on(client.get_multiplexed_async_connection())
+            .unwrap();
+        let aging = Aging { connection, prefix };
+        Real::new(Arc::new(store), Time::Aging(Box::new(aging)))
+    });
+}
