@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod coexist;
+mod scenarios;
 mod tidy;
 
 use std::collections::BTreeMap;
@@ -470,7 +471,7 @@ async fn an_empty_scope_sends_nothing() {
 
 #[tokio::test]
 async fn scenario_17_the_limit_of_the_day_holds_across_batches() {
-    for world in worlds_with_our_time(1) {
+    for world in worlds(1) {
         let batch = world.approved(4).await;
         let mut operator = world.operator("one");
         operator.limits.email_per_day = 3;
@@ -664,7 +665,7 @@ async fn scenario_07_approval_and_rejection_exclude_each_other() {
 
 #[tokio::test]
 async fn scenario_08_an_expired_batch_is_refused_and_expired_by_the_job() {
-    for world in worlds_with_our_time(1) {
+    for world in worlds(1) {
         let batch = world.approved(1).await;
         world.clock.advance(SignedDuration::from_hours(25));
         assert_eq!(world.run(&batch).await.unwrap_err().code(), "batch.expired");
