@@ -15,7 +15,7 @@ use caio_dispatch::operator::check_item;
 use caio_dispatch::plan::PlanRequest;
 use caio_dispatch::{batches, doctor, history, ledger, plan, records, review};
 use caio_state::{
-    Capabilities, CommitOutcome, Key, Page, Range, RangeEntry, StateStore, StateStoreExt,
+    Capabilities, CommitOutcome, Key, Page, Range, RangeEntry, Sink, StateStore, StateStoreExt,
     StoreError, Txn, Versioned, Write, stop,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -150,6 +150,10 @@ impl StateStore for FailingOnce {
     async fn commit_many(&self, txns: &[Txn]) -> Result<Vec<CommitOutcome>, StoreError> {
         self.store.commit_many(txns).await
     }
+    async fn export(&self, sink: &mut dyn Sink) -> Result<(), StoreError> {
+        self.store.export(sink).await
+    }
+
     async fn now(&self) -> Result<Timestamp, StoreError> {
         self.store.now().await
     }
