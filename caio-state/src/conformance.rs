@@ -14,31 +14,22 @@ use needs::Need;
 pub use redis_server::RedisServer;
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::time::Duration;
 
 use caio_core::{Clock, IdSource};
 use jiff::{SignedDuration, Timestamp};
 
+use crate::guard::TXN_HOURS;
 use crate::store::{Capabilities, StateStore};
 use crate::txn::{Guard, Txn, TxnId, Write};
 
-/// The time of a test: set by hand, or, for a store with a clock of its own, real and shortened.
-#[derive(Debug)]
+/// The time of a test, set by hand.
 pub struct TestClock {
     micros: AtomicI64,
-    real: Option<Shortened>,
-}
-
-/// Real time, in which a law's hour is short.
-#[derive(Debug, Clone, Copy)]
-pub struct Shortened {
-    /// What a law's hour takes.
-    pub hour: Duration,
-    /// How long the store keeps the outcome of a transaction.
-    pub outcomes_kept: Duration,
+    ages: Option<Box<dyn Fn(SignedDuration) + Send + Sync>>,
 }
 
 impl TestClock {
@@ -46,7 +37,7 @@ impl TestClock {
     pub fn new(start: Timestamp) -> Arc<Self> {
         Arc::new(Self {
             micros: AtomicI64::new(start.as_microsecond()),
-            real: None,
+            ages: None,
         })
     }
 
@@ -61,44 +52,33 @@ impl TestClock {
         Self::new(Timestamp::now())
     }
 
-    /// Real time for stores that have their own.
-    pub fn shortened(real: Shortened) -> Arc<Self> {
+    /// A clock beside a store that has its own: when time passes, `ages` makes everything in the store
+    /// end sooner by as much. No test waits, and none hurries.
+    pub fn aging(ages: impl Fn(SignedDuration) + Send + Sync + 'static) -> Arc<Self> {
         Arc::new(Self {
             micros: AtomicI64::new(0),
-            real: Some(real),
+            ages: Some(Box::new(ages)),
         })
-    }
-
-    /// What `span` takes on this clock.
-    pub fn span(&self, span: SignedDuration) -> SignedDuration {
-        let shorter = |real: Shortened| {
-            let factor = real.hour.as_secs_f64() / 3600.0;
-            SignedDuration::from_secs_f64(span.as_secs_f64() * factor)
-        };
-        self.real.map_or(span, shorter)
     }
 
     /// Lets `by` pass.
     pub fn advance(&self, by: SignedDuration) {
-        self.pass(self.span(by));
+        let micros = i64::try_from(by.as_micros()).unwrap_or(0);
+        self.micros.fetch_add(micros, Ordering::SeqCst);
+        if let Some(ages) = &self.ages {
+            ages(by);
+        }
     }
 
     /// Lets so much time pass that no outcome is kept any more.
     pub fn advance_past_outcomes(&self) {
-        let kept = self.real.map(|real| real.outcomes_kept + real.hour / 10);
-        let kept = kept.and_then(|kept| SignedDuration::try_from(kept).ok());
-        self.pass(kept.unwrap_or(SignedDuration::from_hours(25)));
+        self.advance(SignedDuration::from_hours(TXN_HOURS + 1));
     }
+}
 
-    fn pass(&self, time: SignedDuration) {
-        if self.real.is_some() {
-            // A store counts in milliseconds, by a clock that is not ours.
-            let time = Duration::try_from(time).unwrap_or_default();
-            std::thread::sleep(time + Duration::from_millis(5));
-        } else {
-            let micros = i64::try_from(time.as_micros()).unwrap_or(0);
-            self.micros.fetch_add(micros, Ordering::SeqCst);
-        }
+impl fmt::Debug for TestClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TestClock").field(&self.now()).finish()
     }
 }
 

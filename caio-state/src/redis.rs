@@ -24,6 +24,7 @@ use tokio::sync::OnceCell;
 
 use crate::Access;
 use crate::error::{Result, StoreError};
+use crate::guard::TXN_HOURS;
 use crate::key::Key;
 use crate::memory::{check_limit, more};
 use crate::record::Sink;
@@ -225,7 +226,7 @@ impl RedisStore {
         let seen = self.seen.load(Ordering::SeqCst);
         let mut pipeline = Pipeline::with_capacity(txns.len() + 1);
         let frame = Frame {
-            outcome_ms: u64::try_from(self.options.outcomes_kept.as_millis()).unwrap_or(u64::MAX),
+            outcome_ms: TXN_HOURS.unsigned_abs() * 3_600_000,
             seen,
         };
         for txn in txns {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use caio_core::Clock;
-use caio_state::conformance::{RedisServer, Shortened, TestClock, TestIds, all, all_in};
+use caio_state::conformance::{RedisServer, TestClock, TestIds, all, all_in};
 use caio_state::{
     Access, DualStore, HiveStore, MemoryStore, RedisStore, SqliteStore, StateStore, dual,
 };
@@ -81,16 +81,9 @@ async fn dual_obeys_the_laws_and_lists_only_after_the_mark() {
     println!("dual, migrated: {} laws", laws.len());
 }
 
-/// A law's hour in real time: long enough that a busy machine does not count as an hour.
-const REAL: Shortened = Shortened {
-    hour: Duration::from_millis(1500),
-    outcomes_kept: Duration::from_millis(1500),
-};
-
 fn redis(server: &RedisServer, prefix: &str) -> Arc<dyn StateStore> {
     let mut options = server.options(prefix);
-    options.outcomes_kept = REAL.outcomes_kept;
-    options.timeout = Duration::from_secs(10);
+    options.timeout = Duration::from_secs(20);
     Arc::new(RedisStore::open(options, Access::ReadWrite).unwrap())
 }
 
@@ -100,12 +93,11 @@ async fn redis_obeys_every_law_under_every_kind_of_prefix() {
     let server = RedisServer::start(folder.path(), &[]).unwrap();
     for prefix in ["caio-test", "{caio}*[x]"] {
         let stores = AtomicUsize::new(0);
+        // A law is given its clock first and then its store, both under the same prefix.
+        let name = |number: usize| format!("{prefix}-{number}");
         let laws = all_in(
-            || TestClock::shortened(REAL),
-            async |_| {
-                let number = stores.fetch_add(1, Ordering::SeqCst);
-                redis(&server, &format!("{prefix}-{number}"))
-            },
+            || TestClock::aging(server.aging(&name(stores.fetch_add(1, Ordering::SeqCst) + 1))),
+            async |_| redis(&server, &name(stores.load(Ordering::SeqCst))),
         )
         .await;
         println!("redis, prefix {prefix}: {} laws", laws.len());

@@ -236,7 +236,7 @@ async fn ceilings(store: &dyn StateStore, _: &TestClock) {
 }
 
 async fn expiry(store: &dyn StateStore, clock: &TestClock) {
-    let hour = Some(clock.span(SignedDuration::from_hours(1)));
+    let hour = Some(SignedDuration::from_hours(1));
     let writes = vec![Write::Put {
         key: key("a"),
         value: b"1".to_vec(),
@@ -256,7 +256,7 @@ async fn expiry(store: &dyn StateStore, clock: &TestClock) {
 }
 
 async fn counter_expiry(store: &dyn StateStore, clock: &TestClock) {
-    let hour = Some(clock.span(SignedDuration::from_hours(1)));
+    let hour = Some(SignedDuration::from_hours(1));
     let add = |amount| {
         vec![Write::Add {
             counter: key("n"),
@@ -389,7 +389,7 @@ async fn index_moves(store: &dyn StateStore, _: &TestClock) {
     );
 }
 
-async fn export(store: &dyn StateStore, clock: &TestClock) {
+async fn export(store: &dyn StateStore, _: &TestClock) {
     let index = |at: usize| Write::Index {
         index: format!("i{}", at % 2),
         order: format!("{at:04}"),
@@ -400,7 +400,7 @@ async fn export(store: &dyn StateStore, clock: &TestClock) {
         amount: 3,
         expires_in,
     };
-    let hour = Some(clock.span(SignedDuration::from_hours(1)));
+    let hour = Some(SignedDuration::from_hours(1));
     let mut expected = Vec::new();
     for at in 0..700 {
         let name = format!("d{at:04}");
@@ -492,7 +492,7 @@ const TTL: SignedDuration = SignedDuration::from_hours(1);
 async fn lease(store: &dyn StateStore, clock: &TestClock) {
     let ids = TestIds::default();
     let lease = Lease::new(key("lease"));
-    let ttl = clock.span(TTL);
+    let ttl = TTL;
     let first = lease
         .acquire(store, &ids, "one", "work", ttl)
         .await
@@ -535,7 +535,7 @@ async fn lease(store: &dyn StateStore, clock: &TestClock) {
 async fn paused_holder(store: &dyn StateStore, clock: &TestClock) {
     let ids = TestIds::default();
     let lease = Lease::new(key("lease"));
-    let ttl = clock.span(TTL);
+    let ttl = TTL;
     let fence = |fence: u64| {
         vec![Guard::Fence {
             lease: key("lease"),

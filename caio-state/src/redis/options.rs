@@ -6,7 +6,6 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::error::{Result, StoreError};
-use crate::guard::TXN_HOURS;
 
 /// How long an operation may take: a live action that cannot be decided is refused within a second.
 const TIMEOUT: Duration = Duration::from_millis(900);
@@ -22,8 +21,6 @@ pub struct RedisOptions {
     pub replicas: u32,
     /// How long an operation may take, in all, before it counts as failed.
     pub timeout: Duration,
-    /// How long the outcome of a transaction is kept.
-    pub outcomes_kept: Duration,
     /// The environment that the data has to belong to; unchecked when absent.
     pub environment: Option<String>,
 }
@@ -46,7 +43,6 @@ impl RedisOptions {
             prefix: prefix.unwrap_or_default().to_owned(),
             replicas: 0,
             timeout: TIMEOUT,
-            outcomes_kept: Duration::from_secs(TXN_HOURS.unsigned_abs() * 3600),
             environment: None,
         };
         let mut theirs = Vec::new();

@@ -15,7 +15,7 @@ use caio_state::conformance::{RedisServer, TestClock};
 use caio_state::{Access, MemoryStore, RedisStore, SqliteStore};
 use proptest::test_runner::{Config, TestRunner};
 use proptest_state_machine::ReferenceStateMachine;
-use real::{Aging, Real, Time};
+use real::Real;
 use reference::Model;
 use tokio::runtime::Runtime;
 
@@ -60,10 +60,7 @@ fn follows_the_model(share: u32, mut make: impl FnMut(&Runtime, usize) -> Real) 
 fn memory_follows_the_model() {
     follows_the_model(1, |_, _| {
         let clock = TestClock::noon();
-        Real::new(
-            Arc::new(MemoryStore::new(clock.clone())),
-            Time::Clock(clock),
-        )
+        Real::new(Arc::new(MemoryStore::new(clock.clone())), clock)
     });
 }
 
@@ -75,7 +72,7 @@ fn sqlite_follows_the_model() {
         let clock = TestClock::noon();
         let file = folder.path().join(format!("{number}.db"));
         let store = SqliteStore::open(&file, clock.clone(), Access::ReadWrite).unwrap();
-        Real::new(Arc::new(store), Time::Clock(clock))
+        Real::new(Arc::new(store), clock)
     });
 }
 
@@ -83,17 +80,13 @@ fn sqlite_follows_the_model() {
 fn redis_follows_the_model() {
     let folder = tempfile::tempdir().unwrap();
     let server = RedisServer::start(folder.path(), &["--appendonly", "no"]).unwrap();
-    let client = redis::Client::open(format!("redis://127.0.0.1:{}", server.port())).unwrap();
     follows_the_model(1, |runtime, number| {
         let prefix = format!("model-{number}");
         let mut options = server.options(&prefix);
         options.timeout = Duration::from_secs(20);
         let _inside = runtime.enter();
         let store = RedisStore::open(options, Access::ReadWrite).unwrap();
-        let connection = runtime
-            .block_on(client.get_multiplexed_async_connection())
-            .unwrap();
-        let aging = Aging { connection, prefix };
-        Real::new(Arc::new(store), Time::Aging(Box::new(aging)))
+        let clock = TestClock::aging(server.aging(&prefix));
+        Real::new(Arc::new(store), clock)
     });
 }

@@ -12,48 +12,9 @@ use jiff::SignedDuration;
 
 use crate::reference::{self, Answer, COUNTERS, Commit, DOCUMENTS, STOP, State, Transition};
 
-/// How time passes for a store.
-pub(crate) enum Time {
-    /// By its clock.
-    Clock(Arc<TestClock>),
-    /// It has a clock of its own: what ends in the store is made to end sooner.
-    Aging(Box<Aging>),
-}
-
-/// Ages everything under one prefix in Redis.
-pub(crate) struct Aging {
-    pub(crate) connection: redis::aio::MultiplexedConnection,
-    pub(crate) prefix: String,
-}
-
-/// Shortens every lifetime, and the lease, whose end stands in its record.
-const AGE: &str = r#"
-for _, name in ipairs(redis.call('KEYS', ARGV[1] .. ':*')) do
-  local left = redis.call('PTTL', name)
-  if left >= 0 then redis.call('PEXPIRE', name, left - ARGV[2] * 1000) end
-end
-local lease = redis.call('GET', KEYS[1])
-if lease then
-  local aged = function(us) return string.format('"until_us":%.0f}', us - ARGV[2] * 1000000) end
-  redis.call('SET', KEYS[1], (string.gsub(lease, '"until_us":(%d+)}$', aged)))
-end"#;
-
-impl Aging {
-    async fn pass(&mut self, seconds: i64) {
-        let lease = format!("{}:lease", self.prefix);
-        let mut age = redis::cmd("EVAL");
-        age.arg(AGE)
-            .arg(1)
-            .arg(lease)
-            .arg(&self.prefix)
-            .arg(seconds);
-        age.query_async::<()>(&mut self.connection).await.unwrap();
-    }
-}
-
 pub(crate) struct Real {
     pub(crate) store: Arc<dyn StateStore>,
-    time: Time,
+    clock: Arc<TestClock>,
     ids: TestIds,
     lease: Lease,
     held: Vec<Held>,
@@ -83,10 +44,10 @@ fn number_of(key: &Key) -> usize {
 }
 
 impl Real {
-    pub(crate) fn new(store: Arc<dyn StateStore>, time: Time) -> Self {
+    pub(crate) fn new(store: Arc<dyn StateStore>, clock: Arc<TestClock>) -> Self {
         Self {
             store,
-            time,
+            clock,
             ids: TestIds::default(),
             lease: Lease::new(Key::new(&["lease"])),
             held: Vec::new(),
@@ -100,7 +61,7 @@ impl Real {
             Transition::Acquire => self.acquire().await,
             Transition::Commit(commit) => self.commit(state.sent.len() - 1, commit, state).await,
             Transition::Pass(seconds) => {
-                self.pass(*seconds).await;
+                self.clock.advance(SignedDuration::from_secs(*seconds));
                 Answer::Nothing
             }
             Transition::Range { .. } => Answer::Entries(self.range(transition).await),
@@ -123,13 +84,6 @@ impl Real {
         };
         assert_eq!(Some(answer), state.answer, "{}: {transition:?}", self.store);
         self.compare(state).await;
-    }
-
-    async fn pass(&mut self, seconds: i64) {
-        match &mut self.time {
-            Time::Clock(clock) => clock.advance(SignedDuration::from_secs(seconds)),
-            Time::Aging(aging) => aging.pass(seconds).await,
-        }
     }
 
     async fn acquire(&mut self) -> Answer {
