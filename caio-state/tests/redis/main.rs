@@ -250,6 +250,38 @@ async fn scenario_4_a_failed_read_is_no_absence() {
     assert_eq!(store.get(&[key("a")]).await.unwrap(), [None]);
 }
 
+/// Nothing is undone in a script: whatever stands in the way of a write is found before the first one.
+#[tokio::test]
+async fn a_name_of_another_kind_refuses_the_whole_commit() {
+    let world = World::new();
+    let index = || Write::Index {
+        index: "i".to_owned(),
+        order: "1".to_owned(),
+        key: key("a"),
+    };
+    let broken = [
+        ["LPUSH", "caio:_sequence", "x"],
+        ["SET", "caio:_sequence", "x"],
+        ["LPUSH", "caio:_t:1", "x"],
+        ["SET", "caio:_documents", "x"],
+        ["LPUSH", "caio:_n:n", "x"],
+        ["SET", "caio:_n:n", "1.5"],
+        ["SADD", "caio:_i:i", "x"],
+        ["SET", "caio:_p:i", "x"],
+    ];
+    for (number, [command, name, value]) in broken.into_iter().enumerate() {
+        let prefix = format!("broken-{number}");
+        let name = format!("{prefix}:{name}");
+        world.plain::<()>(&[command, &name, value]).await;
+        let store = open(world.options(&prefix));
+        let writes = vec![put("a", "1"), Write::Delete(key("b")), add("n"), index()];
+        let error = store.commit(&txn("1", vec![], writes)).await.unwrap_err();
+        assert_eq!(error.code(), "store.invalid", "{name}: {error}");
+        let names: Vec<String> = world.plain(&["KEYS", &format!("{prefix}:*")]).await;
+        assert_eq!(names, [name], "nothing is written");
+    }
+}
+
 #[tokio::test]
 async fn scenario_5_without_redis_everything_refuses_within_a_second() {
     let mut world = World::new();
