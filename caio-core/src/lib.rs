@@ -6,6 +6,7 @@
 //! [`compat`]; `docs/parity.md` lists each difference.
 
 pub mod batch;
+pub mod breaker;
 pub mod cadence;
 pub mod compat;
 pub mod config;

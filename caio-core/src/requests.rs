@@ -5,12 +5,15 @@
 
 mod heyreach;
 mod instantly;
+mod time_zone;
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::terms::{Provider, Tier};
+
+pub use time_zone::instantly_time_zone;
 
 /// One HTTP request to a provider, without credentials.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

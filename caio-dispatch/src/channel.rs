@@ -6,6 +6,7 @@ use std::fmt::{Debug, Display};
 
 use async_trait::async_trait;
 use caio_core::batch::BatchItem;
+use caio_core::requests::Message;
 use caio_core::terms::{Provider, Tier};
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +48,22 @@ pub struct Outgoing {
     pub subject: String,
     /// Exact plain-text body.
     pub body: String,
+}
+
+impl Outgoing {
+    /// The message, as the builders of requests read it.
+    pub fn message(&self) -> Message<'_> {
+        Message {
+            delivery: &self.delivery,
+            to: &self.to,
+            first_name: &self.first_name,
+            last_name: &self.last_name,
+            company: &self.company,
+            linkedin_url: &self.linkedin_url,
+            subject: &self.subject,
+            body: &self.body,
+        }
+    }
 }
 
 /// What became of one message. There is no fifth outcome.

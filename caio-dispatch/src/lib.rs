@@ -21,6 +21,7 @@ pub mod operator;
 pub mod pipeline;
 pub mod plan;
 pub mod policy;
+pub mod providers;
 pub mod records;
 pub mod refused;
 pub mod reindex;

@@ -1,5 +1,6 @@
 //! What the commands work with: environment, time, ids, settings, store, keys, who decides.
 
+mod channels;
 mod keys;
 mod store;
 
@@ -21,6 +22,7 @@ use crate::args::Global;
 use crate::exit::{Exit, Failure, Result};
 use crate::printer::Printer;
 
+pub(crate) use channels::Channels;
 use store::StoreUrl;
 
 /// Everything a command needs.
@@ -145,6 +147,11 @@ impl Context {
             self.printer.warn(warning);
         }
         self.store.open(access, &self.clock, &self.ids)
+    }
+
+    /// Other systems may work on the same store.
+    pub(crate) const fn is_shared(&self) -> bool {
+        self.store.is_shared()
     }
 
     /// Another store than that of this command, for reading.

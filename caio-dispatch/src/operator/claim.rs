@@ -115,6 +115,12 @@ pub(super) async fn item(context: &mut Context<'_>, slot: usize) -> Result<Event
     let now = operator.clock.now();
     let item = context.batch.items[context.order[slot]].clone();
     let delivery = context.delivery(slot);
+    if operator.tiers.iter().any(|tier| *tier != item.tier) {
+        return Ok(Event::ItemRefused(format!(
+            "{} is not what may go now",
+            item.tier
+        )));
+    }
     if let Err(refused) = operator.follow().await {
         return Ok(Event::Stopped(refused.to_string()));
     }
@@ -317,7 +323,10 @@ fn windows(context: &Context<'_>, item: &BatchItem, draft: &Draft) -> Vec<Window
         motion: context.batch.motion,
         recipient: &item.recipient,
         campaign: &draft.campaign,
-        run: None,
+        run: context
+            .operator
+            .run_limit
+            .map(|limit| (context.run.as_str(), limit)),
     };
     policy.windows(
         &request,

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use caio_core::batch::{Batch, BatchStatus, ItemOutcome, SealKeys};
-use caio_core::limits::LimitPolicy;
+use caio_core::limits::{LimitPolicy, RunLimit};
 use caio_core::safety::{self, StopFlag, Verdict};
-use caio_core::terms::{Motion, Provider};
+use caio_core::terms::{Motion, Provider, Tier};
 use caio_core::{Clock, IdSource};
 use caio_state::{Guard, Held, Lease, StateStore, StateStoreExt};
 use jiff::SignedDuration;
@@ -58,6 +58,10 @@ pub struct Operator {
     pub gate: Gate,
     /// Limit windows.
     pub limits: LimitPolicy,
+    /// What may go now: an item has to be of each of these tiers.
+    pub tiers: Vec<Tier>,
+    /// At most so many in one run.
+    pub run_limit: Option<RunLimit>,
     /// Business time zone: what a day and a month are.
     pub zone: jiff::tz::TimeZone,
     /// Name of this executor, shown to whom it keeps out.

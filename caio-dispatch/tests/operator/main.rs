@@ -229,6 +229,8 @@ impl World {
             keys: keys(),
             gate: Gate { inputs: inputs() },
             limits,
+            tiers: Vec::new(),
+            run_limit: None,
             zone: jiff::tz::TimeZone::UTC,
             holder: holder.to_owned(),
             lease: SignedDuration::from_secs(60),

@@ -1,10 +1,14 @@
-//! `caio dispatch`: what an approved batch would send, and what every safety layer says to it.
+//! `caio dispatch`: what an approved batch would send, what every safety layer says to it, and sending.
+
+mod live;
 
 use std::collections::BTreeMap;
 
-use caio_core::batch::{Batch, BatchStatus};
+use caio_core::batch::{Batch, BatchItem, BatchStatus, SealKeys};
 use caio_core::config::{Weight, contradictions};
-use caio_core::requests::{self, Campaign, Message, ProviderRequest, campaign_name};
+use caio_core::requests::{
+    self, Campaign, Message, ProviderRequest, campaign_name, instantly_time_zone,
+};
 use caio_core::safety::{
     ChannelState, Finding, Gate, Inputs, StopFlag, Switches, Verdict, stop_value, verdict,
 };
@@ -40,11 +44,15 @@ struct Preview {
 }
 
 pub(super) async fn run(context: &Context, args: DispatchArgs) -> Result<Exit> {
-    // A dry run and a run that will be refused write nothing; no channel exists yet.
+    // A dry run, and a run that will be refused, write nothing.
     let store = context.open(Access::ReadOnly)?;
     let batch = match &args.batch {
         Some(id) => Some(batches::one(&*store, id).await?),
-        None => batches::newest(&*store, BatchStatus::Approved, args.motion).await?,
+        // What an interrupted run has left comes first.
+        None => match batches::newest(&*store, BatchStatus::Executing, args.motion).await? {
+            Some(batch) => Some(batch),
+            None => batches::newest(&*store, BatchStatus::Approved, args.motion).await?,
+        },
     };
     let policy = policy(context, &*store).await?;
     let mode = if args.live { Mode::Live } else { Mode::DryRun };
@@ -52,12 +60,24 @@ pub(super) async fn run(context: &Context, args: DispatchArgs) -> Result<Exit> {
         .as_ref()
         .filter(|_| args.batch.is_some())
         .map_or(args.motion, |it| it.motion);
-    let inputs = inputs(context, &*store, batch.as_ref(), motion, &policy, mode).await?;
+    let channels = context.channels(policy.limits.email_per_day)?;
+    let mut inputs = inputs(context, &*store, batch.as_ref(), motion, &policy, mode).await?;
+    let has_channel = |item: &BatchItem| channels.contains_key(&item.provider);
+    if batch
+        .as_ref()
+        .is_some_and(|it| it.items.iter().all(has_channel))
+    {
+        inputs.channel = ChannelState::DraftsFirst;
+    }
     let verdict = verdict(&inputs);
     let preview = match &batch {
         Some(batch) => preview(context, &*store, batch, &args, &policy).await?,
         None => Preview::default(),
     };
+    if let Some(batch) = batch.as_ref().filter(|_| args.live && verdict.may_send()) {
+        drop(store);
+        return live::run(context, &args, &policy, inputs, channels, &batch.id).await;
+    }
     render(context, batch.as_ref(), &verdict, &preview);
     if args.live && !verdict.may_send() {
         return Err(Failure::new(
@@ -87,10 +107,7 @@ async fn inputs(
     let gate = match (batch, &keys) {
         (None, _) => Gate::NoBatch,
         (Some(_), None) => Gate::Refused("there is no key to verify the seal with".to_owned()),
-        (Some(batch), Some(keys)) => match batch.validate(motion, keys, context.clock.now()) {
-            Ok(()) => Gate::Sealed,
-            Err(refusal) => Gate::Refused(refusal.to_string()),
-        },
+        (Some(batch), Some(keys)) => sealed(context, batch, motion, keys),
     };
     let stop_flag = match caio_state::stop::read(store).await {
         Ok(None) => StopFlag::Clear,
@@ -148,6 +165,24 @@ async fn inputs(
     })
 }
 
+/// Whether the approval stands; that of an interrupted run stood when it began.
+fn sealed(context: &Context, batch: &Batch, motion: Motion, keys: &SealKeys) -> Gate {
+    let now = context.clock.now();
+    if batch.status == BatchStatus::Executing {
+        return match batch.verify(keys, now) {
+            Ok(()) => Gate::Sealed,
+            Err(refusals) => {
+                let reasons: Vec<String> = refusals.iter().map(ToString::to_string).collect();
+                Gate::Refused(reasons.join("; "))
+            }
+        };
+    }
+    match batch.validate(motion, keys, now) {
+        Ok(()) => Gate::Sealed,
+        Err(refusal) => Gate::Refused(refusal.to_string()),
+    }
+}
+
 /// The requests for every item that may go, and why the others do not.
 async fn preview(
     context: &Context,
@@ -192,36 +227,23 @@ async fn preview(
             .or_default()
             .push(outgoing);
     }
-    let production = context.production()?.map(|loaded| loaded.production);
-    let accounts = production.map(|it| it.sending_accounts).unwrap_or_default();
+    let accounts = context.accounts()?;
+    let zone = instantly_time_zone(&context.settings().time_zone).unwrap_or("(none)");
     let day = caio_core::limits::business_day(context.clock.now(), &context.zone()?);
     for ((provider, tier), items) in containers {
         let name = campaign_name(tier, day, &batch.digest);
         let campaign = Campaign {
             name: &name,
             accounts: &accounts,
-            time_zone: "America/Detroit",
+            time_zone: zone,
             daily_limit: policy.limits.email_per_day,
         };
-        let messages: Vec<Message<'_>> = items.iter().map(|it| message(it)).collect();
+        let messages: Vec<Message<'_>> = items.iter().map(|it| it.message()).collect();
         preview
             .requests
             .extend(requests::build(provider, &campaign, &messages));
     }
     Ok(preview)
-}
-
-fn message(outgoing: &Outgoing) -> Message<'_> {
-    Message {
-        delivery: &outgoing.delivery,
-        to: &outgoing.to,
-        first_name: &outgoing.first_name,
-        last_name: &outgoing.last_name,
-        company: &outgoing.company,
-        linkedin_url: &outgoing.linkedin_url,
-        subject: &outgoing.subject,
-        body: &outgoing.body,
-    }
 }
 
 fn render(context: &Context, batch: Option<&Batch>, verdict: &Verdict, preview: &Preview) {

@@ -100,6 +100,11 @@ impl StoreUrl {
         }
     }
 
+    /// Other systems may work on it.
+    pub(super) const fn is_shared(&self) -> bool {
+        matches!(self, Self::Redis(_) | Self::Dual(..))
+    }
+
     /// What the operator should know about the choice.
     pub(super) fn warning(&self) -> Option<&'static str> {
         match self {

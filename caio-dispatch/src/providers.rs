@@ -1,0 +1,28 @@
+//! The providers over HTTP, each a [`Channel`](crate::channel::Channel).
+//!
+//! None of them knows an idempotency key, an answer of 200 does not say that a lead has landed, and a
+//! time-out says nothing at all. So each call ends in one of four ways ([`CallError`]), and what is not
+//! proven is asked for again before anything is repeated.
+
+mod heyreach;
+mod http;
+mod instantly;
+
+pub use heyreach::{HeyReachChannel, HeyReachOptions};
+pub use http::{Auth, CallError, Endpoint, EndpointError, Http, HttpOptions};
+pub use instantly::{InstantlyChannel, InstantlyOptions};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::ledger::LedgerEntry;
+
+/// How long an answer that was lost may still take effect: only then *not there* means *not sent*.
+pub const SETTLES_WITHIN: SignedDuration = SignedDuration::from_secs(120);
+
+/// Whether what was intended then has taken effect by now, if it ever does.
+fn has_settled(entry: &LedgerEntry, now: Timestamp, within: SignedDuration) -> bool {
+    let since = entry.settled_at.as_ref().unwrap_or(&entry.intended_at);
+    since
+        .parse::<Timestamp>()
+        .is_ok_and(|since| now.duration_since(since) >= within)
+}

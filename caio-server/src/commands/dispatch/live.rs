@@ -1,0 +1,123 @@
+//! `caio dispatch --live`: the operator over the real channels.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use caio_core::batch::BatchStatus;
+use caio_core::safety::Inputs;
+use caio_core::terms::Tier;
+use caio_dispatch::coexist::followed::Watch;
+use caio_dispatch::operator::{Gate, Operator, RunReport};
+use caio_dispatch::policy::Policy;
+use caio_state::Access;
+use jiff::SignedDuration;
+use serde_json::json;
+
+use crate::args::DispatchArgs;
+use crate::exit::{Exit, Failure, Result};
+use crate::wiring::{Channels, Context};
+
+/// How long the executor's lease, and the Python system's locks, live without renewal.
+const LEASE: SignedDuration = SignedDuration::from_secs(240);
+
+/// How old the last look into the Python system's folder may be, where another process looks.
+const FRESH: SignedDuration = SignedDuration::from_mins(5);
+
+/// Executes an approved batch whose verdict allows it.
+pub(super) async fn run(
+    context: &Context,
+    args: &DispatchArgs,
+    policy: &Policy,
+    inputs: Inputs,
+    channels: Channels,
+    batch: &str,
+) -> Result<Exit> {
+    let store = context.open(Access::ReadWrite)?;
+    let keys = context.seal_keys(false)?.ok_or_else(|| {
+        Failure::new("seal.key", "there is no key to verify the seal with").exit(Exit::Blocked)
+    })?;
+    let tiers: Vec<Tier> = args.tier.into_iter().chain(policy.ramp.tier).collect();
+    let operator = Operator {
+        store,
+        channels,
+        clock: Arc::clone(&context.clock),
+        ids: Arc::clone(&context.ids),
+        keys,
+        gate: Gate { inputs },
+        limits: policy.limits.clone(),
+        tiers,
+        run_limit: args.limit,
+        zone: context.zone()?,
+        holder: format!("{} (process {})", context.by()?, std::process::id()),
+        lease: lease(context)?,
+        coexist: coexist(context)?,
+    };
+    let report = operator.execute(batch, args.motion).await?;
+    Ok(print(context, &report))
+}
+
+/// `CAIO_LEASE_MS`, for whoever has to take over sooner.
+fn lease(context: &Context) -> Result<SignedDuration> {
+    let name = "CAIO_LEASE_MS";
+    let Some(text) = context.environment.get(name).filter(|it| !it.is_empty()) else {
+        return Ok(LEASE);
+    };
+    let milliseconds: u32 = text.parse().map_err(|_| {
+        let message = format!("{name}: `{text}` is no number of milliseconds");
+        Failure::new("dispatch.config", message).exit(Exit::Usage)
+    })?;
+    Ok(SignedDuration::from_millis(milliseconds.into()))
+}
+
+/// Whether the Python system runs beside us: on Redis it does, unless `CAIO_COEXIST` says `off`.
+fn coexist(context: &Context) -> Result<Option<Watch>> {
+    let given = context.environment.get("CAIO_COEXIST").map(String::as_str);
+    match given.unwrap_or("") {
+        "" if context.is_shared() => Ok(Some(Watch::elsewhere(FRESH))),
+        "" | "off" => Ok(None),
+        "on" => Ok(Some(Watch::elsewhere(FRESH))),
+        other => match other.strip_prefix("hive:").filter(|path| !path.is_empty()) {
+            Some(path) => Ok(Some(Watch::folder(PathBuf::from(path)))),
+            None => Err(Failure::new(
+                "dispatch.config",
+                format!("CAIO_COEXIST: `{other}` is none of on, off, hive:PATH"),
+            )
+            .exit(Exit::Usage)),
+        },
+    }
+}
+
+fn print(context: &Context, report: &RunReport) -> Exit {
+    let printer = &context.printer;
+    if printer.is_json() {
+        printer.json(&json!({ "run": report, "written": true }));
+    } else {
+        let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+        for item in &report.items {
+            *counts.entry(item.state).or_default() += 1;
+            printer.line(&format!(
+                "{:9} {}  {}",
+                item.state, item.recipient, item.detail
+            ));
+        }
+        if let Some(why) = &report.stopped {
+            printer.line(&format!("ended early: {why}"));
+        }
+        let counts: Vec<String> = counts
+            .iter()
+            .map(|(state, n)| format!("{n} {state}"))
+            .collect();
+        printer.line(&format!(
+            "batch {} is {}: {}",
+            report.batch,
+            report.status,
+            counts.join(", ")
+        ));
+    }
+    if report.status == BatchStatus::Executed && report.stopped.is_none() {
+        Exit::Done
+    } else {
+        Exit::Refusals
+    }
+}

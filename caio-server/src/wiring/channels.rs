@@ -1,0 +1,107 @@
+//! Who delivers, from the environment: a provider without a key has no channel.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use caio_core::requests::instantly_time_zone;
+use caio_core::terms::Provider;
+use caio_dispatch::channel::Channel;
+use caio_dispatch::providers::{
+    Auth, Endpoint, HeyReachChannel, HeyReachOptions, Http, HttpOptions, InstantlyChannel,
+    InstantlyOptions,
+};
+use jiff::SignedDuration;
+use secrecy::SecretString;
+
+use super::Context;
+use crate::exit::{Exit, Failure, Result};
+
+/// Channels by provider.
+pub(crate) type Channels = BTreeMap<Provider, Arc<dyn Channel>>;
+
+const INSTANTLY: &str = "https://api.instantly.ai/api/v2";
+const HEYREACH: &str = "https://api.heyreach.io/api/public";
+
+impl Context {
+    /// The channels that the environment has keys for; `daily_limit` is written into campaigns.
+    pub(crate) fn channels(&self, daily_limit: u32) -> Result<Channels> {
+        let mut channels = Channels::new();
+        let settles = self.settles_within()?;
+        if let Some(key) = self.secret("INSTANTLY_API_KEY") {
+            let http = self.http(
+                Provider::Instantly,
+                ("INSTANTLY_BASE_URL", INSTANTLY),
+                Auth::Bearer(key),
+            )?;
+            let zone = &self.settings().time_zone;
+            let time_zone = instantly_time_zone(zone).ok_or_else(|| {
+                let message = format!("Instantly has no time zone like `{zone}`");
+                Failure::new("config.time_zone", message)
+                    .hint("set time_zone to one that it has, such as America/Detroit")
+                    .exit(Exit::Usage)
+            })?;
+            let mut options = InstantlyOptions::new(self.accounts()?, time_zone, daily_limit);
+            options.settles_within = settles.unwrap_or(options.settles_within);
+            let channel = InstantlyChannel::new(http, options, Arc::clone(&self.clock));
+            channels.insert(Provider::Instantly, Arc::new(channel));
+        }
+        if let Some(key) = self.secret("HEYREACH_API_KEY") {
+            let http = self.http(
+                Provider::HeyReach,
+                ("HEYREACH_BASE_URL", HEYREACH),
+                Auth::Header("X-API-KEY", key),
+            )?;
+            let mut options = HeyReachOptions::default();
+            options.settles_within = settles.unwrap_or(options.settles_within);
+            let channel = HeyReachChannel::new(http, options, Arc::clone(&self.clock));
+            channels.insert(Provider::HeyReach, Arc::new(channel));
+        }
+        Ok(channels)
+    }
+
+    /// Accounts that send: those of the old file, else `INSTANTLY_FROM_EMAIL`.
+    pub(crate) fn accounts(&self) -> Result<Vec<String>> {
+        let production = self.production()?.map(|loaded| loaded.production);
+        let accounts = production.map(|it| it.sending_accounts).unwrap_or_default();
+        if !accounts.is_empty() {
+            return Ok(accounts);
+        }
+        let one = self.environment.get("INSTANTLY_FROM_EMAIL");
+        Ok(one
+            .filter(|it| !it.is_empty())
+            .cloned()
+            .into_iter()
+            .collect())
+    }
+
+    fn secret(&self, name: &str) -> Option<SecretString> {
+        let value = self.environment.get(name).filter(|it| !it.is_empty())?;
+        Some(value.as_str().into())
+    }
+
+    fn http(&self, provider: Provider, (name, base): (&str, &str), auth: Auth) -> Result<Http> {
+        let given = self.environment.get(name).filter(|it| !it.is_empty());
+        let base = given.map_or(base, String::as_str);
+        let refused = |message: String| Failure::new("channel.config", message).exit(Exit::Usage);
+        let endpoint =
+            Endpoint::new(provider, base, auth).map_err(|error| refused(error.to_string()))?;
+        Http::new(endpoint, HttpOptions::default(), Arc::clone(&self.clock))
+            .map_err(|error| refused(error.to_string()))
+    }
+
+    /// `CAIO_SETTLES_WITHIN`: seconds after which a lost call has taken effect, if it ever does.
+    fn settles_within(&self) -> Result<Option<SignedDuration>> {
+        let name = "CAIO_SETTLES_WITHIN";
+        let given = self.environment.get(name).filter(|it| !it.is_empty());
+        let parse = |text: &String| {
+            let seconds: Result<u32, _> = text.parse();
+            seconds
+                .map(|seconds| SignedDuration::from_secs(seconds.into()))
+                .map_err(|_| {
+                    let message = format!("{name}: `{text}` is no number of seconds");
+                    Failure::new("channel.config", message).exit(Exit::Usage)
+                })
+        };
+        given.map(parse).transpose()
+    }
+}
