@@ -60,7 +60,7 @@ pub(super) async fn run(context: &Context, args: DispatchArgs) -> Result<Exit> {
         .as_ref()
         .filter(|_| args.batch.is_some())
         .map_or(args.motion, |it| it.motion);
-    let channels = context.channels(policy.limits.email_per_day)?;
+    let channels = context.channels(Some(policy.limits.email_per_day))?;
     let mut inputs = inputs(context, &*store, batch.as_ref(), motion, &policy, mode).await?;
     let has_channel = |item: &BatchItem| channels.contains_key(&item.provider);
     if batch

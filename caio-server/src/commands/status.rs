@@ -1,5 +1,7 @@
 //! `caio status`, `doctor`, `history`, `stop` and `resume`.
 
+use std::collections::BTreeMap;
+
 use caio_core::batch::BatchStatus;
 use caio_core::draft::DraftStatus;
 use caio_core::icp::reachable_tiers;
@@ -8,7 +10,7 @@ use caio_core::time::rfc3339;
 use caio_dispatch::history::{self, Event};
 use caio_dispatch::{batches, doctor, icp, review};
 use caio_state::stop::{self, Stop};
-use caio_state::{Access, StateStore};
+use caio_state::{Access, StateStore, Write};
 use serde_json::json;
 
 use super::batch::policy;
@@ -236,14 +238,58 @@ pub(super) async fn stop(context: &Context, reason: &str) -> Result<Exit> {
             .because(reason)
             .writes()?,
     );
+    // What already runs at the providers is paused even where the flag could not be set.
+    let flag = set(context, writes).await;
+    let halted = halt(context).await;
+    let is_halted = halted.values().all(std::result::Result::is_ok);
+    let printer = &context.printer;
+    if printer.is_json() {
+        let halted: serde_json::Map<String, serde_json::Value> = halted
+            .iter()
+            .map(|(who, said)| match said {
+                Ok(paused) => (who.clone(), json!({ "paused": paused })),
+                Err(why) => (who.clone(), json!({ "error": why })),
+            })
+            .collect();
+        printer.json(&json!({ "stopped": flag.is_ok(), "halted": halted }));
+    } else {
+        if flag.is_ok() {
+            printer.line("stopped: nothing is sent until `caio resume`");
+        }
+        for (who, said) in &halted {
+            match said {
+                Ok(paused) => {
+                    printer.line(&format!("{who}: {paused} campaigns paused, none sends"));
+                }
+                Err(why) => printer.warn(&format!("{who}: {why}")),
+            }
+        }
+    }
+    flag?;
+    Ok(if is_halted {
+        Exit::Done
+    } else {
+        Exit::Refusals
+    })
+}
+
+async fn set(context: &Context, writes: Vec<Write>) -> Result<()> {
     let store = context.open(Access::ReadWrite)?;
     stop::commit(&*store, &*context.ids, writes).await?;
-    answer(
-        context,
-        "stopped: nothing is sent until `caio resume`",
-        true,
-    );
-    Ok(Exit::Done)
+    Ok(())
+}
+
+/// Pauses everything that sends at the providers; by provider, how many, or what went wrong.
+async fn halt(context: &Context) -> BTreeMap<String, std::result::Result<usize, String>> {
+    let channels = match context.channels(None) {
+        Ok(channels) => channels,
+        Err(failure) => return BTreeMap::from([("channels".to_owned(), Err(failure.message))]),
+    };
+    let mut halted = BTreeMap::new();
+    for (provider, channel) in channels {
+        halted.insert(provider.to_string(), channel.halt().await);
+    }
+    halted
 }
 
 pub(super) async fn resume(context: &Context) -> Result<Exit> {

@@ -23,8 +23,9 @@ const INSTANTLY: &str = "https://api.instantly.ai/api/v2";
 const HEYREACH: &str = "https://api.heyreach.io/api/public";
 
 impl Context {
-    /// The channels that the environment has keys for; `daily_limit` is written into campaigns.
-    pub(crate) fn channels(&self, daily_limit: u32) -> Result<Channels> {
+    /// The channels that the environment has keys for. With a daily limit they can make campaigns;
+    /// without one they are for stopping and asking, which no setting may stand in the way of.
+    pub(crate) fn channels(&self, daily_limit: Option<u32>) -> Result<Channels> {
         let mut channels = Channels::new();
         let settles = self.settles_within()?;
         if let Some(key) = self.secret("INSTANTLY_API_KEY") {
@@ -33,14 +34,10 @@ impl Context {
                 ("INSTANTLY_BASE_URL", INSTANTLY),
                 Auth::Bearer(key),
             )?;
-            let zone = &self.settings().time_zone;
-            let time_zone = instantly_time_zone(zone).ok_or_else(|| {
-                let message = format!("Instantly has no time zone like `{zone}`");
-                Failure::new("config.time_zone", message)
-                    .hint("set time_zone to one that it has, such as America/Detroit")
-                    .exit(Exit::Usage)
-            })?;
-            let mut options = InstantlyOptions::new(self.accounts()?, time_zone, daily_limit);
+            let mut options = match daily_limit {
+                Some(limit) => InstantlyOptions::new(self.accounts()?, self.time_zone()?, limit),
+                None => InstantlyOptions::new(Vec::new(), "", 0),
+            };
             options.settles_within = settles.unwrap_or(options.settles_within);
             let channel = InstantlyChannel::new(http, options, Arc::clone(&self.clock));
             channels.insert(Provider::Instantly, Arc::new(channel));
@@ -57,6 +54,16 @@ impl Context {
             channels.insert(Provider::HeyReach, Arc::new(channel));
         }
         Ok(channels)
+    }
+
+    fn time_zone(&self) -> Result<&'static str> {
+        let zone = &self.settings().time_zone;
+        instantly_time_zone(zone).ok_or_else(|| {
+            let message = format!("Instantly has no time zone like `{zone}`");
+            Failure::new("config.time_zone", message)
+                .hint("set time_zone to one that it has, such as America/Detroit")
+                .exit(Exit::Usage)
+        })
     }
 
     /// Accounts that send: those of the old file, else `INSTANTLY_FROM_EMAIL`.
