@@ -1,7 +1,8 @@
 //! The operator over every store, with a channel that records what it is given.
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::panic, clippy::unwrap_used, missing_docs)]
 
 mod coexist;
+mod crash;
 mod scenarios;
 mod tidy;
 
