@@ -138,7 +138,7 @@ pub(crate) enum StateCommand {
         From any other store: all of it."
     )]
     Migrate {
-        /// Where from: hive:PATH, sqlite:PATH or redis://HOST
+        /// Where from: hive:PATH, sqlite:PATH or the URL of a Redis
         #[arg(long, value_name = "URL")]
         from: String,
         /// Look and report; write nothing at all
