@@ -597,9 +597,20 @@ async fn hr_01_heyreach_says_what_it_dropped_without_a_word() {
         last_name: String::new(),
         ..outgoing(5)
     };
-    let items = [outgoing(0), nameless, outgoing(1)];
+    let company = Outgoing {
+        linkedin_url: "https://linkedin.example/company/acorn".to_owned(),
+        ..outgoing(6)
+    };
+    let items = [outgoing(0), nameless, outgoing(1), company];
     let outcomes = server.heyreach().deliver(&container(), &items).await;
-    assert_eq!(states(&outcomes), ["accepted", "rejected", "rejected"]);
+    assert_eq!(
+        states(&outcomes),
+        ["accepted", "rejected", "rejected", "rejected"]
+    );
+    assert!(
+        reason(&outcomes[3]).contains("is no profile"),
+        "{outcomes:?}"
+    );
     assert!(reason(&outcomes[1]).contains("without a family name"));
     assert!(
         reason(&outcomes[2]).contains("of 2 it took 1"),

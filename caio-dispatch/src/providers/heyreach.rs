@@ -286,10 +286,20 @@ fn incomplete(item: &Outgoing) -> Option<Outcome> {
         (&item.first_name, "a given name"),
         (&item.last_name, "a family name"),
     ];
-    let (_, what) = missing.iter().find(|(value, _)| value.is_empty())?;
-    Some(Outcome::Rejected {
-        reason: format!("heyreach takes nobody without {what}"),
-    })
+    let refused = |reason: String| Some(Outcome::Rejected { reason });
+    if let Some((_, what)) = missing.iter().find(|(value, _)| value.is_empty()) {
+        return refused(format!("heyreach takes nobody without {what}"));
+    }
+    let profile = same(&item.linkedin_url);
+    let (host, path) = profile.split_once('/').unwrap_or((&profile, ""));
+    let is_profile = host.contains("linkedin.") && path.starts_with("in/") && path.len() > 3;
+    if is_profile {
+        return None;
+    }
+    refused(format!(
+        "`{}` is no profile; expected an address such as https://www.linkedin.com/in/name",
+        item.linkedin_url
+    ))
 }
 
 #[async_trait]
