@@ -1,5 +1,6 @@
 //! The words of the command line.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use caio_core::draft::DraftStatus;
@@ -91,6 +92,8 @@ pub(crate) enum Command {
     Icp(IcpCommand),
     /// What is wrong with the store, and what to do
     Doctor,
+    /// Stand-ins of Instantly, HeyReach and GoHighLevel on this machine: see what would be delivered, without an account
+    Sandbox(SandboxArgs),
     /// Carry state from one place to another
     #[command(subcommand)]
     State(StateCommand),
@@ -406,6 +409,26 @@ pub(crate) struct DispatchArgs {
     /// Really send
     #[arg(long)]
     pub(crate) live: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Prints the variables that point caio at it. It holds everything in memory: what ends with it is gone."
+)]
+pub(crate) struct SandboxArgs {
+    /// Port; 0 takes a free one
+    #[arg(long, default_value_t = 8901)]
+    pub(crate) port: u16,
+    /// Address of this machine; no other one is allowed
+    #[arg(long, default_value = "127.0.0.1", value_parser = loopback)]
+    pub(crate) host: IpAddr,
+}
+
+fn loopback(text: &str) -> Result<IpAddr, String> {
+    match text.parse::<IpAddr>() {
+        Ok(address) if address.is_loopback() => Ok(address),
+        _ => Err("expected an address of this machine only, such as 127.0.0.1".to_owned()),
+    }
 }
 
 #[derive(Debug, Subcommand)]

@@ -6,6 +6,7 @@ mod drafts;
 mod icp;
 mod leads;
 mod run;
+mod sandbox;
 mod setup;
 mod state;
 mod status;
@@ -35,6 +36,7 @@ pub(crate) async fn run(context: Context, command: Command) -> Result<Exit> {
         Command::Leads(command) => leads::run(&context, command).await,
         Command::Resume => status::resume(&context).await,
         Command::Run(args) => run::run(&context, args).await,
+        Command::Sandbox(args) => sandbox::run(&context, args).await,
         Command::State(command) => state::run(&context, command).await,
         Command::Status => status::status(&context).await,
         Command::Stop { reason } => status::stop(&context, &reason).await,

@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod exit;
 mod printer;
+mod sandbox;
 mod wiring;
 
 use std::process::ExitCode;

@@ -4,6 +4,7 @@
 mod bad_input;
 mod manners;
 mod migrate;
+mod sandbox;
 mod shared_store;
 mod stores;
 mod support;

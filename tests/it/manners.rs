@@ -41,6 +41,7 @@ fn every_command_explains_itself() {
         "icp explain",
         "icp compare",
         "icp adopt",
+        "sandbox",
         "completions",
     ] {
         let args: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();

@@ -1,0 +1,124 @@
+//! `/`: one page that shows what was received. Everything on it is escaped by its template.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{HeaderName, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use minijinja::Environment;
+use serde_json::{Value, json};
+
+use super::heyreach::Container;
+use super::instantly::Campaign;
+use super::letter::{letters, plain};
+use super::{Sandbox, World, text};
+
+/// Leads that are shown of one campaign or list.
+const MAX_LEADS: usize = 200;
+/// Calls that are shown, the newest first.
+const MAX_CALLS: usize = 50;
+/// Nothing runs here and nothing is loaded.
+const POLICY: [(HeaderName, &str); 3] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::CACHE_CONTROL, "no-store"),
+];
+
+pub(super) async fn show(State(sandbox): State<Arc<Sandbox>>) -> Response {
+    let shown = shown(&sandbox.world());
+    match render(&shown) {
+        Ok(page) => (POLICY, Html(page)).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}
+
+fn render(shown: &Value) -> Result<String, minijinja::Error> {
+    let mut environment = Environment::new();
+    environment.add_template("page.html", include_str!("page.html"))?;
+    environment
+        .get_template("page.html")?
+        .render(minijinja::value::Serde(shown))
+}
+
+fn shown(world: &World) -> Value {
+    let campaigns: Vec<Value> = world.instantly.campaigns.iter().map(campaign).collect();
+    let containers =
+        |containers: &[Container]| containers.iter().map(container).collect::<Vec<_>>();
+    let messages = world
+        .ghl
+        .messages
+        .iter()
+        .rev()
+        .take(MAX_LEADS)
+        .map(|message| {
+            let html = text(message.get("html"));
+            let body = if html.is_empty() {
+                text(message.get("message")).to_owned()
+            } else {
+                plain(html)
+            };
+            json!({ "to": message.get("to"), "subject": message.get("subject"), "body": body })
+        });
+    let calls = world.calls.shown();
+    let calls = calls
+        .get("calls")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    json!({
+        "summary": world.summary(),
+        "campaigns": campaigns,
+        "lists": containers(&world.heyreach.lists),
+        "heyreach_campaigns": containers(&world.heyreach.campaigns),
+        "messages": messages.collect::<Vec<_>>(),
+        "calls": calls.rev().take(MAX_CALLS).collect::<Vec<_>>(),
+    })
+}
+
+fn campaign(campaign: &Campaign) -> Value {
+    let leads = campaign
+        .leads
+        .iter()
+        .take(MAX_LEADS)
+        .map(|lead| json!({ "email": lead.email, "letters": letters(campaign, lead) }));
+    json!({
+        "id": campaign.id,
+        "name": campaign.name(),
+        "status": status(campaign.status()),
+        "active": campaign.status() == 1,
+        "count": campaign.leads.len(),
+        "leads": leads.collect::<Vec<_>>(),
+    })
+}
+
+fn container(container: &Container) -> Value {
+    let leads = container
+        .leads
+        .iter()
+        .take(MAX_LEADS)
+        .map(|lead| &lead.record);
+    json!({
+        "id": container.id,
+        "name": container.name(),
+        "status": container.status(),
+        "count": container.leads.len(),
+        "leads": leads.collect::<Vec<_>>(),
+    })
+}
+
+fn status(code: i64) -> String {
+    match code {
+        -99 => "account suspended".to_owned(),
+        -2 => "bounce protect".to_owned(),
+        -1 => "accounts unhealthy".to_owned(),
+        0 => "draft".to_owned(),
+        1 => "active".to_owned(),
+        2 => "paused".to_owned(),
+        3 => "completed".to_owned(),
+        4 => "running subsequences".to_owned(),
+        other => other.to_string(),
+    }
+}
