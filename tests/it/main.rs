@@ -2,6 +2,7 @@
 #![allow(clippy::panic, clippy::unwrap_used, missing_docs)]
 
 mod bad_input;
+mod delivery;
 mod manners;
 mod migrate;
 mod sandbox;
