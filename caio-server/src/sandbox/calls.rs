@@ -68,6 +68,16 @@ impl Calls {
         *self = Self::default();
     }
 
+    /// The newest ones, newest first.
+    pub(super) fn latest(&self, most: usize) -> Vec<&Value> {
+        self.kept
+            .iter()
+            .rev()
+            .take(most)
+            .map(|(_, line)| line)
+            .collect()
+    }
+
     pub(super) fn shown(&self) -> Value {
         let calls: Vec<&Value> = self.kept.iter().map(|(_, line)| line).collect();
         json!({ "calls": calls, "seen": self.seen })

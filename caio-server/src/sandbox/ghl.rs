@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::wire::{Answer, Call, Parsed};
+use super::wire::{Answer, Call, Parsed, operations};
 use super::{Desk, text};
 
 /// Version that contacts ask for.
@@ -17,31 +17,19 @@ pub(super) struct Ghl {
     pub(super) messages: Vec<Map<String, Value>>,
 }
 
-/// What can be asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Operation {
-    FindContact,
-    GetContact,
-    GetMessage,
-    ListMessages,
-    SearchConversations,
-    SendMessage,
-    UpsertContact,
+operations! {
+    FindContact => "find_contact",
+    GetContact => "get_contact",
+    GetMessage => "get_message",
+    ListMessages => "list_messages",
+    SearchConversations => "search_conversations",
+    SendMessage => "send_message",
+    UpsertContact => "upsert_contact",
 }
 
 type Result<T = Value> = std::result::Result<T, Answer>;
 
 impl Operation {
-    pub(super) const NAMES: &[&str] = &[
-        "find_contact",
-        "get_contact",
-        "get_message",
-        "list_messages",
-        "search_conversations",
-        "send_message",
-        "upsert_contact",
-    ];
-
     pub(super) fn of(call: &Call) -> Option<Self> {
         let (method, segments) = call.route();
         Some(match (method, segments.as_slice()) {
@@ -57,11 +45,6 @@ impl Operation {
             ("POST", ["conversations", "messages"]) => Self::SendMessage,
             _ => return None,
         })
-    }
-
-    /// In the order of the variants.
-    pub(super) fn name(self) -> &'static str {
-        Self::NAMES.get(self as usize).copied().unwrap_or("unknown")
     }
 }
 

@@ -5,7 +5,7 @@ mod lists;
 
 use serde_json::{Map, Value, json};
 
-use super::wire::{Answer, Call, Parsed};
+use super::wire::{Answer, Call, Parsed, operations};
 use super::{Desk, text};
 
 /// What HeyReach holds.
@@ -32,59 +32,45 @@ pub(super) struct Lead {
     pub(super) record: Map<String, Value>,
 }
 
-/// What can be asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Operation {
-    AddLeads,
-    AddLeadsToCampaign,
-    CheckKey,
-    CreateList,
-    GetCampaign,
-    GetList,
-    ListCampaignLeads,
-    ListCampaigns,
-    ListLeads,
-    ListLists,
-    ListsForLead,
-    Pause,
-    RemoveLeads,
-    Resume,
-    Start,
+operations! {
+    AddLeads => "add_leads",
+    AddLeadsToCampaign => "add_leads_to_campaign",
+    CampaignsForLead => "campaigns_for_lead",
+    CheckKey => "check_key",
+    CreateList => "create_list",
+    GetCampaign => "get_campaign",
+    GetList => "get_list",
+    ListCampaignLeads => "list_campaign_leads",
+    ListCampaigns => "list_campaigns",
+    ListLeads => "list_leads",
+    ListLists => "list_lists",
+    ListsForLead => "lists_for_lead",
+    Pause => "pause",
+    RemoveLeads => "remove_leads",
+    RemoveLeadsById => "remove_leads_by_id",
+    Resume => "resume",
+    Start => "start",
+    StopLead => "stop_lead",
 }
 
 type Result<T = Value> = std::result::Result<T, Answer>;
 
 impl Operation {
-    pub(super) const NAMES: &[&str] = &[
-        "add_leads",
-        "add_leads_to_campaign",
-        "check_key",
-        "create_list",
-        "get_campaign",
-        "get_list",
-        "list_campaign_leads",
-        "list_campaigns",
-        "list_leads",
-        "list_lists",
-        "lists_for_lead",
-        "pause",
-        "remove_leads",
-        "resume",
-        "start",
-    ];
-
     pub(super) fn of(call: &Call) -> Option<Self> {
         Some(match (call.method.as_str(), call.rest.as_str()) {
+            ("DELETE", "list/DeleteLeadsFromList") => Self::RemoveLeadsById,
             ("DELETE", "list/DeleteLeadsFromListByProfileUrl") => Self::RemoveLeads,
             ("GET", "auth/CheckApiKey") => Self::CheckKey,
             ("GET", "campaign/GetById") => Self::GetCampaign,
             ("GET", "list/GetById") => Self::GetList,
             ("POST", "campaign/AddLeadsToCampaignV2") => Self::AddLeadsToCampaign,
             ("POST", "campaign/GetAll") => Self::ListCampaigns,
+            ("POST", "campaign/GetCampaignsForLead") => Self::CampaignsForLead,
             ("POST", "campaign/GetLeadsFromCampaign") => Self::ListCampaignLeads,
             ("POST", "campaign/Pause") => Self::Pause,
             ("POST", "campaign/Resume") => Self::Resume,
             ("POST", "campaign/StartCampaign") => Self::Start,
+            ("POST", "campaign/StopLeadInCampaign") => Self::StopLead,
             ("POST", "list/AddLeadsToListV2") => Self::AddLeads,
             ("POST", "list/CreateEmptyList") => Self::CreateList,
             ("POST", "list/GetAll") => Self::ListLists,
@@ -92,11 +78,6 @@ impl Operation {
             ("POST", "list/GetListsForLead") => Self::ListsForLead,
             _ => return None,
         })
-    }
-
-    /// In the order of the variants.
-    pub(super) fn name(self) -> &'static str {
-        Self::NAMES.get(self as usize).copied().unwrap_or("unknown")
     }
 }
 
@@ -124,6 +105,7 @@ impl HeyReach {
         match operation {
             Operation::AddLeads => self.add_leads(desk, &body(call)?),
             Operation::AddLeadsToCampaign => self.add_to_campaign(desk, &body(call)?),
+            Operation::CampaignsForLead => self.campaigns_for_lead(desk, &body(call)?),
             Operation::CheckKey => Ok(Value::Null),
             Operation::CreateList => self.create_list(desk, &body(call)?),
             Operation::GetCampaign => Ok(find(&mut self.campaigns, by_query()?)?.shown()),
@@ -143,8 +125,10 @@ impl HeyReach {
             Operation::ListsForLead => self.lists_for_lead(desk, &body(call)?),
             Operation::Pause => self.pause(by_query()?),
             Operation::RemoveLeads => self.remove_leads(&body(call)?),
+            Operation::RemoveLeadsById => self.remove_leads_by_id(&body(call)?),
             Operation::Resume => self.resume(by_query()?),
             Operation::Start => self.start(by_query()?),
+            Operation::StopLead => self.stop_lead(desk, &body(call)?),
         }
     }
 
@@ -165,6 +149,22 @@ impl Container {
 
     pub(super) fn name(&self) -> &str {
         text(self.record.get("name"))
+    }
+
+    /// Those among some that hold a lead, by its profile or its address.
+    fn holding<'c>(containers: &'c [Self], body: &Value) -> Result<Vec<&'c Self>> {
+        let (profile, email) = (text(body.get("profileUrl")), text(body.get("email")));
+        if profile.is_empty() && email.is_empty() {
+            let wrong = "One of email, linkedinId or profileUrl is required.";
+            return Err(refuse(400, wrong));
+        }
+        let (profile, email) = (canonical(profile), email.trim().to_lowercase());
+        let is_it = |lead: &Lead| {
+            let address = text(lead.record.get("emailAddress")).to_lowercase();
+            lead.profile == profile || !email.is_empty() && address == email
+        };
+        let holds = |container: &&Self| container.leads.iter().any(is_it);
+        Ok(containers.iter().filter(holds).collect())
     }
 
     fn page_of_leads(&self, desk: &Desk<'_>, body: &Value, most: usize) -> Result {

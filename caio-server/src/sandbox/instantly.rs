@@ -6,7 +6,7 @@ mod shape;
 
 use serde_json::{Map, Value, json};
 
-use super::wire::{Answer, Call, Parsed};
+use super::wire::{Answer, Call, Parsed, operations};
 use super::{Desk, text};
 
 /// What Instantly holds.
@@ -35,51 +35,30 @@ pub(super) struct Lead {
     pub(super) record: Map<String, Value>,
 }
 
-/// What can be asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Operation {
-    Activate,
-    AddBlock,
-    AddLead,
-    AddLeads,
-    CreateCampaign,
-    DeleteCampaign,
-    DeleteLead,
-    DeleteLeads,
-    GetCampaign,
-    GetLead,
-    GetWorkspace,
-    ListBlocks,
-    ListCampaigns,
-    ListLeads,
-    Pause,
-    SearchByContact,
-    UpdateCampaign,
+operations! {
+    Activate => "activate",
+    AddBlock => "add_block",
+    AddLead => "add_lead",
+    AddLeads => "add_leads",
+    CreateCampaign => "create_campaign",
+    DeleteCampaign => "delete_campaign",
+    DeleteLead => "delete_lead",
+    DeleteLeads => "delete_leads",
+    GetCampaign => "get_campaign",
+    GetLead => "get_lead",
+    GetWorkspace => "get_workspace",
+    ListBlocks => "list_blocks",
+    ListCampaigns => "list_campaigns",
+    ListLeads => "list_leads",
+    Pause => "pause",
+    SearchByContact => "search_by_contact",
+    UpdateCampaign => "update_campaign",
+    UpdateInterest => "update_interest",
 }
 
 type Result<T = Value> = std::result::Result<T, Answer>;
 
 impl Operation {
-    pub(super) const NAMES: &[&str] = &[
-        "activate",
-        "add_block",
-        "add_lead",
-        "add_leads",
-        "create_campaign",
-        "delete_campaign",
-        "delete_lead",
-        "delete_leads",
-        "get_campaign",
-        "get_lead",
-        "get_workspace",
-        "list_blocks",
-        "list_campaigns",
-        "list_leads",
-        "pause",
-        "search_by_contact",
-        "update_campaign",
-    ];
-
     pub(super) fn of(call: &Call) -> Option<Self> {
         let (method, segments) = call.route();
         Some(match (method, segments.as_slice()) {
@@ -100,19 +79,19 @@ impl Operation {
             ("POST", ["leads"]) => Self::AddLead,
             ("POST", ["leads", "add"]) => Self::AddLeads,
             ("POST", ["leads", "list"]) => Self::ListLeads,
+            ("POST", ["leads", "update-interest-status"]) => Self::UpdateInterest,
             _ => return None,
         })
-    }
-
-    /// In the order of the variants.
-    pub(super) fn name(self) -> &'static str {
-        Self::NAMES.get(self as usize).copied().unwrap_or("unknown")
     }
 }
 
 impl Instantly {
     pub(super) fn perform(&mut self, desk: &Desk<'_>, call: &Call) -> Answer {
         match self.answer(desk, call) {
+            // The one that only takes the order.
+            Ok(body) if Operation::of(call) == Some(Operation::UpdateInterest) => {
+                Answer::json(202, &body)
+            }
             Ok(body) => Answer::json(200, &body),
             Err(refusal) => refusal,
         }
@@ -154,6 +133,7 @@ impl Instantly {
             Operation::Pause => self.pause(desk, id),
             Operation::SearchByContact => self.search_by_contact(call),
             Operation::UpdateCampaign => self.update_campaign(desk, id, &body),
+            Operation::UpdateInterest => self.update_interest(desk, &body),
         }
     }
 

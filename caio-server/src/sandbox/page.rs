@@ -62,19 +62,13 @@ fn shown(world: &World) -> Value {
             };
             json!({ "to": message.get("to"), "subject": message.get("subject"), "body": body })
         });
-    let calls = world.calls.shown();
-    let calls = calls
-        .get("calls")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten();
     json!({
         "summary": world.summary(),
         "campaigns": campaigns,
         "lists": containers(&world.heyreach.lists),
         "heyreach_campaigns": containers(&world.heyreach.campaigns),
         "messages": messages.collect::<Vec<_>>(),
-        "calls": calls.rev().take(MAX_CALLS).collect::<Vec<_>>(),
+        "calls": world.calls.latest(MAX_CALLS),
     })
 }
 

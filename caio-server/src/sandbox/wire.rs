@@ -6,6 +6,28 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, he
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
+/// The operations of a provider, each with the name that faults and the log give it.
+macro_rules! operations {
+    ($($variant:ident => $name:literal),+ $(,)?) => {
+        /// What can be asked.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(in crate::sandbox) enum Operation {
+            $($variant),+
+        }
+
+        impl Operation {
+            pub(in crate::sandbox) const NAMES: &[&str] = &[$($name),+];
+
+            pub(in crate::sandbox) const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name),+
+                }
+            }
+        }
+    };
+}
+pub(super) use operations;
+
 /// What a provider was asked.
 #[derive(Debug)]
 pub(super) struct Call {

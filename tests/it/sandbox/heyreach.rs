@@ -267,6 +267,75 @@ fn hr_11_there_are_two_bodies_of_a_refusal() {
 }
 
 #[test]
+fn hr_07_a_lead_that_was_stopped_stays_stopped_and_can_be_found() {
+    let sandbox = Sandbox::start();
+    let campaign = campaign(&sandbox, "IN_PROGRESS");
+    let pairs: Vec<Value> = profiles(2)
+        .iter()
+        .map(|lead| json!({ "lead": lead }))
+        .collect();
+    let body = json!({ "campaignId": campaign, "accountLeadPairs": pairs });
+    let add = || sandbox.heyreach("campaign/AddLeadsToCampaignV2", &body).1;
+    assert_eq!(add(), counts(2, 0, 0));
+    let url = "https://linkedin.com/in/person-1";
+    let stop = json!({ "campaignId": campaign, "leadUrl": url });
+    assert_eq!(
+        sandbox.heyreach("campaign/StopLeadInCampaign", &stop).0,
+        200
+    );
+    assert_eq!(add(), counts(0, 2, 0));
+    let (_, page) = sandbox.heyreach(
+        "campaign/GetLeadsFromCampaign",
+        &json!({ "campaignId": campaign }),
+    );
+    let status = |at: usize| page["items"][at]["leadCampaignStatus"].as_str();
+    assert_eq!((status(0), status(1)), (Some("Pending"), Some("Paused")));
+    let find = |url: &str| {
+        let found = sandbox.heyreach(
+            "campaign/GetCampaignsForLead",
+            &json!({ "profileUrl": url }),
+        );
+        found.1["items"].clone()
+    };
+    assert_eq!(find(url)[0]["campaignId"], campaign);
+    assert_eq!(find("https://linkedin.com/in/nobody"), json!([]));
+}
+
+#[test]
+fn hr_09_leads_can_be_found_in_lists_and_taken_out() {
+    let sandbox = Sandbox::start();
+    let list = list(&sandbox);
+    add(&sandbox, &list, &profiles(3));
+    let url = "https://linkedin.com/in/person-1";
+    let (_, found) = sandbox.heyreach("list/GetListsForLead", &json!({ "profileUrl": url }));
+    assert_eq!(found["items"][0]["listId"], list);
+    let remove = |path: &str, body: &Value| {
+        let key = [("x-api-key", "k")];
+        sandbox
+            .json(
+                "DELETE",
+                &format!("/heyreach/api/public/list/{path}"),
+                &key,
+                Some(body),
+            )
+            .1
+    };
+    let by_url = json!({ "listId": list, "profileUrls": [url, "https://linkedin.com/in/nobody"] });
+    let missing = json!({ "notFoundInList": ["https://linkedin.com/in/nobody"] });
+    assert_eq!(remove("DeleteLeadsFromListByProfileUrl", &by_url), missing);
+    let by_id = json!({ "listId": list, "leadMemberIds": ["person-0"] });
+    assert_eq!(
+        remove("DeleteLeadsFromList", &by_id),
+        json!({ "notFoundInList": [] })
+    );
+    let (_, left) = sandbox.heyreach("list/GetLeadsFromList", &json!({ "listId": list }));
+    assert_eq!(
+        (&left["totalCount"], &left["items"][0]["linkedin_id"]),
+        (&json!(1), &json!("person-2"))
+    );
+}
+
+#[test]
 fn hr_12_one_profile_in_many_spellings_is_one_lead() {
     let sandbox = Sandbox::start();
     let list = list(&sandbox);

@@ -316,3 +316,21 @@ fn a_lead_takes_one_level_of_variables_and_nothing_unknown() {
     let body = json!({ "leads": leads(1) });
     assert_eq!(sandbox.instantly("POST", "leads/add", Some(&body)).0, 400);
 }
+
+#[test]
+fn in_17_an_interest_is_taken_as_an_order_and_its_refusal_has_an_odd_body() {
+    let sandbox = Sandbox::start();
+    let campaign = created(&sandbox, "interest");
+    add(&sandbox, &campaign, &leads(1));
+    let set = |email: &str, value: Value| {
+        let body = json!({ "lead_email": email, "campaign_id": campaign, "interest_value": value });
+        sandbox.instantly("POST", "leads/update-interest-status", Some(&body))
+    };
+    assert_eq!(set("lead-0@example.com", json!(-1)).0, 202);
+    let (_, held) = sandbox.instantly("POST", "leads/list", Some(&json!({})));
+    assert_eq!(held["items"][0]["lt_interest_status"], -1);
+    assert_eq!(
+        set("nobody@example.com", json!(1)),
+        (400, json!({ "error": "Invalid lead email" }))
+    );
+}

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::lists::MAX_LEADS;
-use super::{Container, HeyReach, Result, find, number, page, refuse, required};
+use super::{Container, HeyReach, Lead, Result, canonical, find, number, page, refuse, required};
 use crate::sandbox::{Desk, text};
 
 const STATUSES: [&str; 8] = [
@@ -85,11 +85,52 @@ impl HeyReach {
         // What stands beside `lead` is accepted and lost.
         let leads: Vec<&Value> = pairs.iter().filter_map(|pair| pair.get("lead")).collect();
         let counts = campaign.upsert(desk, &leads, false)?;
+        for lead in &mut campaign.leads {
+            for (name, value) in [
+                ("leadCampaignStatus", json!("Pending")),
+                ("leadConnectionStatus", json!("None")),
+                ("leadMessageStatus", json!("None")),
+                ("lastActionTime", Value::Null),
+                ("errorCode", Value::Null),
+            ] {
+                lead.record.entry(name).or_insert(value);
+            }
+        }
         let starts = campaign.status() == "FINISHED" || campaign.status() == "PAUSED" && resumes;
         if starts {
             campaign.set("IN_PROGRESS");
         }
         Ok(counts.shown(desk, pairs.len()))
+    }
+
+    pub(super) fn campaigns_for_lead(&self, desk: &Desk<'_>, body: &Value) -> Result {
+        let found = Container::holding(&self.campaigns, body)?.into_iter();
+        let shown = found.map(|campaign| {
+            json!({
+                "campaignId": campaign.id,
+                "campaignName": campaign.name(),
+                "campaignStatus": campaign.status(),
+            })
+        });
+        page(desk, body, 100, shown.collect())
+    }
+
+    /// The lead stays in the campaign, and nothing further goes to it.
+    pub(super) fn stop_lead(&mut self, desk: &Desk<'_>, body: &Value) -> Result {
+        let campaign = find(&mut self.campaigns, number(body, "campaignId")?)?;
+        let (id, url) = (text(body.get("leadMemberId")), text(body.get("leadUrl")));
+        let profile = canonical(url);
+        let is_it = |lead: &&mut Lead| {
+            !url.is_empty() && lead.profile == profile
+                || !id.is_empty() && text(lead.record.get("linkedin_id")) == id
+        };
+        let lead = campaign.leads.iter_mut().find(is_it);
+        let lead = lead.ok_or_else(|| refuse(404, "Lead not found in the campaign."))?;
+        lead.record
+            .insert("leadCampaignStatus".to_owned(), json!("Paused"));
+        lead.record
+            .insert("lastActionTime".to_owned(), json!(desk.now));
+        Ok(Value::Null)
     }
 
     pub(super) fn pause(&mut self, id: i64) -> Result {

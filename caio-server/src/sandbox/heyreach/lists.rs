@@ -73,26 +73,7 @@ impl HeyReach {
     }
 
     pub(super) fn lists_for_lead(&self, desk: &Desk<'_>, body: &Value) -> Result {
-        let (profile, email) = (
-            text(body.get("profileUrl")),
-            text(body.get("email")).to_lowercase(),
-        );
-        if profile.is_empty() && email.is_empty() {
-            return Err(refuse(
-                400,
-                "One of email, linkedinId or profileUrl is required.",
-            ));
-        }
-        let profile = canonical(profile);
-        let is_it = |lead: &Lead| {
-            lead.profile == profile
-                || !email.is_empty()
-                    && text(lead.record.get("emailAddress")).to_lowercase() == email
-        };
-        let found = self
-            .lists
-            .iter()
-            .filter(|list| list.leads.iter().any(is_it));
+        let found = Container::holding(&self.lists, body)?.into_iter();
         let shown = found.map(|list| json!({ "listId": list.id, "listName": list.name() }));
         page(desk, body, 100, shown.collect())
     }
@@ -107,21 +88,35 @@ impl HeyReach {
     }
 
     pub(super) fn remove_leads(&mut self, body: &Value) -> Result {
-        let id = number(body, "listId")?;
-        let profiles = body.get("profileUrls").and_then(Value::as_array);
-        let profiles = profiles.ok_or_else(|| required("profileUrls"))?;
-        let profiles: Vec<String> = profiles
+        self.remove(body, "profileUrls", |lead, url| {
+            lead.profile == canonical(url)
+        })
+    }
+
+    pub(super) fn remove_leads_by_id(&mut self, body: &Value) -> Result {
+        self.remove(body, "leadMemberIds", |lead, id| {
+            ["id", "linkedin_id"]
+                .iter()
+                .any(|name| text(lead.record.get(*name)) == id)
+        })
+    }
+
+    fn remove(&mut self, body: &Value, name: &str, is_it: impl Fn(&Lead, &str) -> bool) -> Result {
+        let list = find(&mut self.lists, number(body, "listId")?)?;
+        let wanted = body.get(name).and_then(Value::as_array);
+        let wanted: Vec<&str> = wanted
+            .ok_or_else(|| required(name))?
             .iter()
-            .map(|url| canonical(text(Some(url))))
+            .map(|wanted| text(Some(wanted)))
             .collect();
-        let list = find(&mut self.lists, id)?;
-        let known = |profile: &&String| list.leads.iter().any(|lead| lead.profile == **profile);
-        let missing: Vec<String> = profiles
+        let absent = |wanted: &&&str| !list.leads.iter().any(|lead| is_it(lead, wanted));
+        let missing: Vec<String> = wanted
             .iter()
-            .filter(|profile| !known(profile))
-            .cloned()
+            .filter(absent)
+            .map(|&gone| gone.to_owned())
             .collect();
-        list.leads.retain(|lead| !profiles.contains(&lead.profile));
+        list.leads
+            .retain(|lead| !wanted.iter().any(|wanted| is_it(lead, wanted)));
         list.count();
         Ok(json!({ "notFoundInList": missing }))
     }
@@ -163,7 +158,9 @@ impl Container {
             let record = record(desk, lead, &profile, lose_fields);
             match self.leads.iter_mut().find(|known| known.profile == profile) {
                 Some(known) => {
-                    known.record = record;
+                    // The lead is the same one, and what happened to it stays.
+                    let given = record.into_iter().filter(|(name, _)| name != "id");
+                    known.record.extend(given);
                     counts.updated += 1;
                 }
                 None => {

@@ -7,6 +7,7 @@ use super::{
     refuse, shape,
 };
 use crate::sandbox::switches::Scope;
+use crate::sandbox::wire::Answer;
 use crate::sandbox::{Desk, text};
 
 /// Fields that a lead is given, beside its own variables.
@@ -229,6 +230,29 @@ impl Instantly {
             !goes
         });
         Ok(json!({ "count": count }))
+    }
+
+    /// The refusal has a body of its own kind.
+    pub(super) fn update_interest(&mut self, desk: &Desk<'_>, body: &Value) -> Result {
+        checked(&shape::INTEREST, body)?;
+        let email = text(body.get("lead_email")).trim().to_lowercase();
+        let campaign = text(body.get("campaign_id"));
+        let campaigns = self.campaigns.iter_mut();
+        let campaigns = campaigns.filter(|held| campaign.is_empty() || held.id == campaign);
+        let mut changed = 0;
+        for lead in campaigns.flat_map(|held| &mut held.leads) {
+            if lead.email == email {
+                let value = body.get("interest_value").cloned().unwrap_or_default();
+                lead.record.insert("lt_interest_status".to_owned(), value);
+                lead.record
+                    .insert("timestamp_updated".to_owned(), json!(desk.now));
+                changed += 1;
+            }
+        }
+        if changed == 0 {
+            return Err(Answer::json(400, &json!({ "error": "Invalid lead email" })));
+        }
+        Ok(json!({ "message": "Lead interest status update background job submitted" }))
     }
 
     fn leads(&self) -> impl Iterator<Item = &Lead> {

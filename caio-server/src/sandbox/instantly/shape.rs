@@ -85,6 +85,16 @@ pub(super) const DELETE_LEADS: Shape = Shape::Object(&[
     may("status", Shape::Integer(-3, 3)),
 ]);
 
+/// `leads/update-interest-status`; null takes a status back.
+pub(super) const INTEREST: Shape = Shape::Object(&[
+    need("lead_email", Shape::Text),
+    need("interest_value", Shape::Nullable(&Shape::Integer(-4, 4))),
+    may("ai_interest_value", NULLABLE_NUMBER),
+    may("campaign_id", Shape::Nullable(&Shape::Uuid)),
+    may("disable_auto_interest", Shape::Flag),
+    may("list_id", Shape::Nullable(&Shape::Uuid)),
+]);
+
 /// An entry of the block list.
 pub(super) const BLOCK: Shape = Shape::Object(&[need("bl_value", Shape::Text)]);
 
