@@ -92,7 +92,7 @@ pub(crate) enum Command {
     Icp(IcpCommand),
     /// What is wrong with the store, and what to do
     Doctor,
-    /// Stand-ins of Instantly, HeyReach and GoHighLevel on this machine: see what would be delivered, without an account
+    /// Stand-ins of the providers on this machine: see what would be delivered, without an account
     Sandbox(SandboxArgs),
     /// Carry state from one place to another
     #[command(subcommand)]

@@ -1,6 +1,6 @@
 //! Stand-ins of the providers, on this machine: what would be delivered, without an account.
 //!
-//! One server holds Instantly, HeyReach and GoHighLevel in memory behind one lock, is as strict as they are, logs every
+//! One server holds Instantly, HeyReach, GoHighLevel, Slack and Twilio in memory behind one lock, is as strict as they are, logs every
 //! call, and fails on request: before an effect, after it, or in what it answers. Nothing here is shared with the clients
 //! of these providers: two sides that read one definition would agree on the same mistake.
 
@@ -11,6 +11,7 @@ mod ghl;
 mod heyreach;
 mod instantly;
 mod letter;
+mod notify;
 mod page;
 mod schema;
 mod server;
@@ -37,6 +38,7 @@ use faults::{Ending, Faults, Twist};
 use ghl::Ghl;
 use heyreach::HeyReach;
 use instantly::Instantly;
+use notify::Notify;
 pub(crate) use server::serve;
 use switches::Switches;
 use wire::{Answer, Call};
@@ -60,6 +62,7 @@ struct World {
     ghl: Ghl,
     heyreach: HeyReach,
     instantly: Instantly,
+    notify: Notify,
     switches: Switches,
 }
 
@@ -69,6 +72,8 @@ enum Provider {
     Ghl,
     HeyReach,
     Instantly,
+    Slack,
+    Twilio,
 }
 
 /// What an operation works with, beside its provider's state.
@@ -122,6 +127,8 @@ impl Sandbox {
             Provider::Ghl => world.ghl.perform(&desk, call),
             Provider::HeyReach => world.heyreach.perform(&desk, call),
             Provider::Instantly => world.instantly.perform(&desk, call),
+            Provider::Slack => world.notify.slack(&desk, call),
+            Provider::Twilio => world.notify.twilio(&desk, call),
         };
         let (name, hold, answer) = match fault {
             None => (None, Duration::ZERO, Some(own())),
@@ -155,6 +162,8 @@ impl Provider {
             Self::Ghl => "ghl",
             Self::HeyReach => "heyreach",
             Self::Instantly => "instantly",
+            Self::Slack => "slack",
+            Self::Twilio => "twilio",
         }
     }
 
@@ -163,6 +172,10 @@ impl Provider {
             Self::Ghl => ghl::Operation::of(call).map(ghl::Operation::name),
             Self::HeyReach => heyreach::Operation::of(call).map(heyreach::Operation::name),
             Self::Instantly => instantly::Operation::of(call).map(instantly::Operation::name),
+            Self::Slack => notify::slack::Operation::of(call).map(notify::slack::Operation::name),
+            Self::Twilio => {
+                notify::twilio::Operation::of(call).map(notify::twilio::Operation::name)
+            }
         }
     }
 }
@@ -200,6 +213,8 @@ pub(crate) fn router(sandbox: Arc<Sandbox>) -> Router {
         .merge(provider("/ghl/{*rest}", Provider::Ghl))
         .merge(provider("/heyreach/api/public/{*rest}", Provider::HeyReach))
         .merge(provider("/instantly/api/v2/{*rest}", Provider::Instantly))
+        .merge(provider("/slack/{*rest}", Provider::Slack))
+        .merge(provider("/twilio/{*rest}", Provider::Twilio))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(from_fn(own_host_only))
         .with_state(sandbox)

@@ -276,6 +276,87 @@ fn reset_empties_everything() {
 }
 
 #[test]
+fn nt_01_slack_answers_in_plain_text_and_its_address_is_not_logged() {
+    let sandbox = Sandbox::start();
+    let json_type = [("content-type", "application/json")];
+    let post = |body: &str| {
+        sandbox
+            .send(
+                "POST",
+                "/slack/services/T0/B0/planted",
+                &json_type,
+                Some(body),
+            )
+            .unwrap()
+    };
+    assert_eq!(post(r#"{"text":"alarm"}"#), (200, "ok".to_owned()));
+    assert_eq!(post("{"), (400, "invalid_payload".to_owned()));
+    assert_eq!(post("{}"), (400, "no_text".to_owned()));
+    sandbox.fault(&json!({
+        "operation": "slack.post_message", "nth": 1, "kind": "status", "code": 404, "body": "no_active_hooks",
+    }));
+    assert_eq!(
+        post(r#"{"text":"lost"}"#),
+        (404, "no_active_hooks".to_owned())
+    );
+    let (_, state) = sandbox.control("GET", "state", None);
+    let messages = state["slack"]["messages"].as_array().unwrap();
+    assert_eq!(
+        (messages.len(), &messages[0]["message"]["text"]),
+        (1, &json!("alarm"))
+    );
+    let (_, log) = sandbox.control("GET", "calls", None);
+    assert_eq!(log["calls"][0]["path"], "/slack/services");
+    assert!(!log.to_string().contains("planted"));
+}
+
+#[test]
+fn nt_02_twilio_takes_a_form_and_knows_no_message_again() {
+    let sandbox = Sandbox::start();
+    let path = "/twilio/2010-04-01/Accounts/AC0/Messages.json";
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    let key = ("authorization", "Basic cGxhbnRlZA==");
+    let post = |headers: &[(&str, &str)], body: &str| {
+        let (status, body) = sandbox.send("POST", path, headers, Some(body)).unwrap();
+        (status, serde_json::from_str::<Value>(&body).unwrap())
+    };
+    let good = "To=%2B12025550100&From=%2B12025550101&Body=alarm+%26+more";
+    for _ in 0..2 {
+        let (status, answer) = post(&[form, key], good);
+        assert_eq!((status, &answer["status"]), (201, &json!("queued")));
+    }
+    for (headers, body, status, code) in [
+        (vec![form], good, 401, 20003),
+        (
+            vec![form, key],
+            "To=12&From=%2B12025550101&Body=x",
+            400,
+            21211,
+        ),
+        (vec![form, key], "To=%2B12025550100&Body=x", 400, 21603),
+        (
+            vec![form, key],
+            "To=%2B12025550100&From=%2B12025550101",
+            400,
+            21602,
+        ),
+    ] {
+        let (answered, answer) = post(&headers, body);
+        assert_eq!(
+            (answered, &answer["code"]),
+            (status, &json!(code)),
+            "{body}"
+        );
+    }
+    let (_, state) = sandbox.control("GET", "state", None);
+    let messages = state["twilio"]["messages"].as_array().unwrap();
+    assert_eq!(
+        (messages.len(), &messages[1]["body"]),
+        (2, &json!("alarm & more"))
+    );
+}
+
+#[test]
 fn gohighlevel_knows_a_contact_again_but_not_a_message() {
     let sandbox = Sandbox::start();
     let send = |version: &str, path: &str, body: &Value| {

@@ -24,8 +24,8 @@ pub(super) async fn run(context: &Context, args: SandboxArgs) -> Result<Exit> {
     announce(context, address);
     let stop = async move {
         tokio::select! {
-            // Without a handler for it Ctrl-C ends the process anyway.
-            _ = tokio::signal::ctrl_c() => {}
+            // Where no handler can be set, Ctrl-C ends the process anyway.
+            Ok(()) = tokio::signal::ctrl_c() => {}
             _ = terminate.recv() => {}
         }
     };

@@ -46,7 +46,7 @@ impl Calls {
             "provider": entry.provider,
             "operation": entry.operation,
             "method": call.method.as_str(),
-            "path": call.path,
+            "path": path(call),
             "query": call.query,
             "headers": headers(call),
             "request": body(&String::from_utf8_lossy(&call.body)),
@@ -81,6 +81,16 @@ impl Calls {
     pub(super) fn shown(&self) -> Value {
         let calls: Vec<&Value> = self.kept.iter().map(|(_, line)| line).collect();
         json!({ "calls": calls, "seen": self.seen })
+    }
+}
+
+/// A webhook's address is its key.
+fn path(call: &Call) -> &str {
+    match call.path.find("/services/") {
+        Some(at) if call.path.starts_with("/slack/") => {
+            call.path.get(..at + "/services".len()).unwrap_or_default()
+        }
+        _ => &call.path,
     }
 }
 

@@ -12,12 +12,43 @@ const MAX_RULES: usize = 1_000;
 /// Longest pause.
 const MAX_HOLD_MS: u64 = 600_000;
 const DEFAULT_HOLD_MS: u64 = 30_000;
-const OPERATIONS: [&[&str]; 3] = [
-    super::instantly::Operation::NAMES,
-    super::heyreach::Operation::NAMES,
-    super::ghl::Operation::NAMES,
+const OPERATIONS: [(&str, &[&str]); 5] = [
+    ("instantly", super::instantly::Operation::NAMES),
+    ("heyreach", super::heyreach::Operation::NAMES),
+    ("ghl", super::ghl::Operation::NAMES),
+    ("slack", super::notify::slack::Operation::NAMES),
+    ("twilio", super::notify::twilio::Operation::NAMES),
 ];
-const PROVIDERS: [&str; 3] = ["instantly", "heyreach", "ghl"];
+
+/// What takes leads, and what it counts them under when they do not land.
+const UPLOADS: [(&str, &[&str]); 3] = [
+    (
+        "instantly.add_leads",
+        &[
+            "in_blocklist",
+            "duplicated_leads",
+            "skipped_count",
+            "invalid_email_count",
+            "incomplete_count",
+            "duplicate_email_count",
+        ],
+    ),
+    ("heyreach.add_leads", HEYREACH_COUNTERS),
+    ("heyreach.add_leads_to_campaign", HEYREACH_COUNTERS),
+];
+const HEYREACH_COUNTERS: &[&str] = &["addedLeadsCount", "updatedLeadsCount", "failedLeadsCount"];
+/// What answers in pages.
+const PAGED: [&str; 9] = [
+    "instantly.list_blocks",
+    "instantly.list_campaigns",
+    "instantly.list_leads",
+    "heyreach.campaigns_for_lead",
+    "heyreach.list_campaign_leads",
+    "heyreach.list_campaigns",
+    "heyreach.list_leads",
+    "heyreach.list_lists",
+    "heyreach.lists_for_lead",
+];
 
 #[derive(Debug, Default)]
 pub(super) struct Faults {
@@ -176,6 +207,7 @@ impl Faults {
 impl Rule {
     fn new(asked: Asked) -> Result<Self, String> {
         asked.check_target()?;
+        asked.check_kind()?;
         let fault = asked.fault()?;
         Ok(Self {
             asked,
@@ -199,13 +231,12 @@ impl Asked {
         if let Nth::One(0) = self.nth {
             return Err("`nth` counts from 1".to_owned());
         }
+        let known = |provider: &str| OPERATIONS.iter().find(|(known, _)| *known == provider);
+        let providers = || OPERATIONS.map(|(name, _)| name).join(", ");
         if let Some(provider) = &self.provider
-            && !PROVIDERS.contains(&provider.as_str())
+            && known(provider).is_none()
         {
-            return Err(format!(
-                "no provider `{provider}`: {}",
-                PROVIDERS.join(", ")
-            ));
+            return Err(format!("no provider `{provider}`: {}", providers()));
         }
         let Some(operation) = &self.operation else {
             return match self.provider {
@@ -214,19 +245,41 @@ impl Asked {
             };
         };
         let (provider, name) = operation.split_once('.').unwrap_or_default();
-        let known = PROVIDERS.iter().position(|known| *known == provider);
-        let names = known.and_then(|at| OPERATIONS.get(at)).copied();
-        let names = names.unwrap_or_default();
+        let Some((_, names)) = known(provider) else {
+            return Err(format!("no operation `{operation}` of {}", providers()));
+        };
         if !names.contains(&name) {
-            let known = if names.is_empty() {
-                &PROVIDERS[..]
-            } else {
-                names
-            };
-            return Err(format!("no operation `{operation}`: {}", known.join(", ")));
+            return Err(format!("no operation `{operation}`: {}", names.join(", ")));
         }
         match &self.provider {
             Some(other) if other != provider => Err(format!("`{operation}` is not of {other}")),
+            _ => Ok(()),
+        }
+    }
+
+    /// A kind that its operation does not know would be a rule without an effect.
+    fn check_kind(&self) -> Result<(), String> {
+        let operation = self.operation.as_deref().unwrap_or_default();
+        let of = |known: &[&str]| match known.contains(&operation) {
+            true => Ok(()),
+            false => Err(format!(
+                "`{}` is for {}",
+                self.kind.name(),
+                known.join(", ")
+            )),
+        };
+        match self.kind {
+            Kind::IgnoreCursor => of(&PAGED),
+            Kind::Partial | Kind::ZeroCounts => of(&UPLOADS.map(|(name, _)| name)),
+            Kind::ReverseCreated => of(&["instantly.add_leads"]),
+            _ => Ok(()),
+        }?;
+        let counters = UPLOADS.iter().find(|(name, _)| *name == operation);
+        let counters = counters.map(|(_, counters)| *counters).unwrap_or_default();
+        match &self.counter {
+            Some(counter) if !counters.contains(&counter.as_str()) => {
+                Err(format!("no counter `{counter}`: {}", counters.join(", ")))
+            }
             _ => Ok(()),
         }
     }

@@ -34,6 +34,8 @@ impl World {
                 "campaigns": containers(&self.heyreach.campaigns),
             },
             "ghl": { "contacts": self.ghl.contacts, "messages": self.ghl.messages },
+            "slack": { "messages": self.notify.slack },
+            "twilio": { "messages": self.notify.twilio },
         })
     }
 

@@ -1,7 +1,6 @@
 //! A call as it came in, and an answer as it goes out.
 
 use axum::body::{Body, Bytes};
-use axum::extract::Query;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
@@ -68,12 +67,12 @@ impl Call {
         headers: HeaderMap,
         body: Bytes,
     ) -> Self {
-        let query = Query::<Vec<(String, String)>>::try_from_uri(uri);
+        let query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
         Self {
             method,
             path: uri.path().to_owned(),
             rest,
-            query: query.map(|Query(pairs)| pairs).unwrap_or_default(),
+            query: query.into_owned().collect(),
             headers,
             body,
         }

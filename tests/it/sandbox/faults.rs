@@ -50,6 +50,20 @@ fn in_13_and_in_14_any_status_can_be_answered() {
         (answer.unwrap(), held),
         ((429, limited.to_string()), json!(0))
     );
+    let sandbox = Sandbox::start();
+    sandbox.fault(&json!({ "provider": "heyreach", "nth": 1, "kind": "status", "code": 429, "retry_after": 7 }));
+    let url = format!("{}/heyreach/api/public/auth/CheckApiKey", sandbox.base);
+    let waits = || {
+        sandbox
+            .agent
+            .get(&url)
+            .call()
+            .unwrap()
+            .headers()
+            .get("retry-after")
+            .cloned()
+    };
+    assert_eq!((waits().unwrap().to_str().unwrap(), waits()), ("7", None));
     let (answer, held) = under(&json!({ "kind": "status", "code": 402, "effect": true }));
     assert_eq!((answer.unwrap(), held), ((402, String::new()), json!(1)));
     let (answer, held) =
@@ -150,7 +164,19 @@ fn a_rule_that_could_never_fire_is_refused_and_none_is_kept() {
             "needs `code`",
         ),
         (
-            json!({ "operation": CREATE, "nth": 1, "kind": "partial" }),
+            json!({ "operation": CREATE, "nth": 1, "kind": "partial", "leads": 1 }),
+            "is for instantly.add_leads",
+        ),
+        (
+            json!({ "operation": CREATE, "nth": 1, "kind": "ignore_cursor" }),
+            "instantly.list_campaigns",
+        ),
+        (
+            json!({ "operation": "heyreach.add_leads", "nth": 1, "kind": "zero_counts", "counter": "x" }),
+            "failedLeadsCount",
+        ),
+        (
+            json!({ "operation": "instantly.add_leads", "nth": 1, "kind": "partial" }),
             "needs `leads`",
         ),
         (
