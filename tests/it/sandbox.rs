@@ -244,6 +244,29 @@ fn the_log_holds_every_call_and_no_key() {
 }
 
 #[test]
+fn calls_at_once_are_taken_one_by_one() {
+    let sandbox = Sandbox::start();
+    let id = instantly::created(&sandbox, "race");
+    let body = json!({ "campaign_id": id, "leads": [{ "email": "ada@example.com" }] });
+    let add = || {
+        let (_, answer) = sandbox.instantly("POST", "leads/add", Some(&body));
+        let count = |name: &str| answer[name].as_u64().unwrap();
+        (count("leads_uploaded"), count("duplicated_leads"))
+    };
+    let counts: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(add)).collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect()
+    });
+    let uploaded: u64 = counts.iter().map(|(uploaded, _)| uploaded).sum();
+    let known: u64 = counts.iter().map(|(_, known)| known).sum();
+    assert_eq!((uploaded, known), (1, 7));
+    assert_eq!(sandbox.summary("instantly")["deliveries"], 1);
+}
+
+#[test]
 fn a_foreign_host_name_reaches_nothing() {
     let sandbox = Sandbox::start();
     let (status, _) = sandbox

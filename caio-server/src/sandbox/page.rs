@@ -13,6 +13,8 @@ use super::instantly::Campaign;
 use super::letter::{letters, plain};
 use super::{Sandbox, World, text};
 
+/// Campaigns and lists that are shown, the newest first.
+const MAX_CONTAINERS: usize = 100;
 /// Leads that are shown of one campaign or list.
 const MAX_LEADS: usize = 200;
 /// Calls that are shown, the newest first.
@@ -44,9 +46,11 @@ fn render(shown: &Value) -> Result<String, minijinja::Error> {
 }
 
 fn shown(world: &World) -> Value {
-    let campaigns: Vec<Value> = world.instantly.campaigns.iter().map(campaign).collect();
-    let containers =
-        |containers: &[Container]| containers.iter().map(container).collect::<Vec<_>>();
+    let campaigns = world.instantly.campaigns.iter().rev().take(MAX_CONTAINERS);
+    let containers = |containers: &[Container]| {
+        let newest = containers.iter().rev().take(MAX_CONTAINERS);
+        newest.map(container).collect::<Vec<_>>()
+    };
     let messages = world
         .ghl
         .messages
@@ -64,7 +68,8 @@ fn shown(world: &World) -> Value {
         });
     json!({
         "summary": world.summary(),
-        "campaigns": campaigns,
+        "campaigns": campaigns.map(campaign).collect::<Vec<_>>(),
+        "campaign_count": world.instantly.campaigns.len(),
         "lists": containers(&world.heyreach.lists),
         "heyreach_campaigns": containers(&world.heyreach.campaigns),
         "messages": messages.collect::<Vec<_>>(),

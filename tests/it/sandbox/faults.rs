@@ -168,6 +168,14 @@ fn a_rule_that_could_never_fire_is_refused_and_none_is_kept() {
             "is for instantly.add_leads",
         ),
         (
+            json!({ "operation": CREATE, "nth": 1, "kind": "cut_json", "effect": false }),
+            "takes no `effect`",
+        ),
+        (
+            json!({ "operation": CREATE, "nth": 1, "kind": "slow", "hold_ms": 1 }),
+            "takes no `hold_ms`",
+        ),
+        (
             json!({ "operation": CREATE, "nth": 1, "kind": "ignore_cursor" }),
             "instantly.list_campaigns",
         ),

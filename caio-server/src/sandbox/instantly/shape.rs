@@ -275,3 +275,24 @@ pub(super) const TIME_ZONES: &[&str] = &[
     "Etc/GMT-13",
     "Pacific/Apia",
 ];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn in_03_there_are_102_zones_and_some_well_known_ones_are_missing() {
+        let zones: BTreeSet<&str> = TIME_ZONES.iter().copied().collect();
+        assert_eq!((zones.len(), TIME_ZONES.len()), (102, 102));
+        for missing in [
+            "America/New_York",
+            "America/Los_Angeles",
+            "Europe/London",
+            "UTC",
+        ] {
+            assert!(!zones.contains(missing));
+        }
+    }
+}
