@@ -1,0 +1,285 @@
+//! Python's values as JSON values and back.
+
+use std::fmt::Display;
+
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
+use pyo3::exceptions::PyTypeError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
+use serde_json::{Map, Number, Value};
+
+use crate::errors::Class;
+
+/// Deepest nesting that is read: a record that holds itself has no end.
+const DEEPEST: usize = 128;
+
+/// What becomes of a value that JSON does not have, such as bytes or a `datetime`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Foreign {
+    /// A `WrongType` that names it.
+    Refuse,
+    /// `null`: one odd field never costs the record.
+    Null,
+}
+
+/// A Python value as JSON; refuses what JSON does not have.
+pub(crate) fn to_value(object: &Bound<'_, PyAny>) -> PyResult<Value> {
+    value(object, Foreign::Refuse, 0)
+}
+
+/// A Python value as JSON, with a rule for what JSON does not have.
+pub(crate) fn to_value_with(object: &Bound<'_, PyAny>, foreign: Foreign) -> PyResult<Value> {
+    value(object, foreign, 0)
+}
+
+fn value(object: &Bound<'_, PyAny>, foreign: Foreign, depth: usize) -> PyResult<Value> {
+    if depth > DEEPEST {
+        return Err(Class::InvalidInput.error(
+            "input.too_deep",
+            format!("a record is nested deeper than {DEEPEST} levels"),
+        ));
+    }
+    if let Ok(text) = object.cast::<PyString>() {
+        return Ok(Value::String(text.to_str()?.to_owned()));
+    }
+    if object.is_none() {
+        return Ok(Value::Null);
+    }
+    if let Ok(flag) = object.cast::<PyBool>() {
+        return Ok(Value::Bool(flag.is_true()));
+    }
+    if let Ok(number) = object.cast::<PyInt>() {
+        return whole(number, foreign);
+    }
+    if let Ok(number) = object.cast::<PyFloat>() {
+        return match Number::from_f64(number.value()) {
+            Some(number) => Ok(Value::Number(number)),
+            None => refuse(foreign, || {
+                format!("{} is not a JSON number", number.value())
+            }),
+        };
+    }
+    if let Ok(dict) = object.cast::<PyDict>() {
+        return Ok(Value::Object(members(dict, foreign, depth)?));
+    }
+    if let Ok(list) = object.cast::<PyList>() {
+        let items = list.iter().map(|item| value(&item, foreign, depth + 1));
+        return Ok(Value::Array(items.collect::<PyResult<_>>()?));
+    }
+    if let Ok(tuple) = object.cast::<PyTuple>() {
+        let items = tuple.iter().map(|item| value(&item, foreign, depth + 1));
+        return Ok(Value::Array(items.collect::<PyResult<_>>()?));
+    }
+    if let Some(fields) = dataclass_fields(object)? {
+        let mut members = Map::new();
+        for name in fields {
+            let member = object.getattr(name.as_str())?;
+            members.insert(name, value(&member, foreign, depth + 1)?);
+        }
+        return Ok(Value::Object(members));
+    }
+    refuse(foreign, || {
+        let class = object.get_type();
+        let name = class
+            .name()
+            .map_or_else(|_| "?".to_owned(), |name| name.to_string());
+        format!("a record holds text, numbers, booleans, None, lists and dicts, not {name}")
+    })
+}
+
+fn members(
+    dict: &Bound<'_, PyDict>,
+    foreign: Foreign,
+    depth: usize,
+) -> PyResult<Map<String, Value>> {
+    let mut members = Map::with_capacity(dict.len());
+    for (key, member) in dict.iter() {
+        let Ok(key) = key.cast::<PyString>() else {
+            if foreign == Foreign::Null {
+                continue;
+            }
+            return Err(wrong_type("the keys of a record are text"));
+        };
+        members.insert(
+            key.to_str()?.to_owned(),
+            value(&member, foreign, depth + 1)?,
+        );
+    }
+    Ok(members)
+}
+
+/// An integer; one beyond 64 bits becomes a float, as JSON's readers have it.
+fn whole(number: &Bound<'_, PyInt>, foreign: Foreign) -> PyResult<Value> {
+    if let Ok(small) = number.extract::<i64>() {
+        return Ok(Value::Number(small.into()));
+    }
+    if let Ok(large) = number.extract::<u64>() {
+        return Ok(Value::Number(large.into()));
+    }
+    match number.extract::<f64>().ok().and_then(Number::from_f64) {
+        Some(number) => Ok(Value::Number(number)),
+        None => refuse(foreign, || "an integer is larger than any float".to_owned()),
+    }
+}
+
+fn refuse(foreign: Foreign, message: impl FnOnce() -> String) -> PyResult<Value> {
+    match foreign {
+        Foreign::Null => Ok(Value::Null),
+        Foreign::Refuse => Err(wrong_type(message())),
+    }
+}
+
+/// A `WrongType` (a `TypeError`).
+pub(crate) fn wrong_type(message: impl Into<String>) -> PyErr {
+    Class::WrongType.error("input.wrong_type", message)
+}
+
+/// The fields of a dataclass instance; `None` for everything else.
+fn dataclass_fields(object: &Bound<'_, PyAny>) -> PyResult<Option<Vec<String>>> {
+    let py = object.py();
+    if !object.hasattr(intern!(py, "__dataclass_fields__"))?
+        || object.is_instance_of::<pyo3::types::PyType>()
+    {
+        return Ok(None);
+    }
+    let fields = object.getattr(intern!(py, "__dataclass_fields__"))?;
+    fields
+        .try_iter()?
+        .map(|name| name?.extract())
+        .collect::<PyResult<_>>()
+        .map(Some)
+}
+
+/// A record, given as a dict or as a dataclass instance, reduced to `keys`. Anything else is
+/// converted whole, so that the old exception for its type is raised further on.
+pub(crate) fn picked(object: &Bound<'_, PyAny>, keys: &[&str]) -> PyResult<Value> {
+    let mut members = Map::with_capacity(keys.len());
+    if let Ok(dict) = object.cast::<PyDict>() {
+        for key in keys {
+            if let Some(member) = dict.get_item(PyString::intern(object.py(), key))? {
+                members.insert((*key).to_owned(), to_value(&member)?);
+            }
+        }
+    } else if dataclass_fields(object)?.is_some() {
+        for key in keys {
+            if let Some(member) = object.getattr_opt(*key)? {
+                members.insert((*key).to_owned(), to_value(&member)?);
+            }
+        }
+    } else {
+        return to_value(object);
+    }
+    Ok(Value::Object(members))
+}
+
+/// A JSON value as Python's.
+pub(crate) fn to_python<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
+    Ok(match value {
+        Value::Null => py.None().into_bound(py),
+        Value::Bool(flag) => PyBool::new(py, *flag).to_owned().into_any(),
+        Value::Number(number) => {
+            if let Some(small) = number.as_i64() {
+                small.into_pyobject(py)?.into_any()
+            } else if let Some(large) = number.as_u64() {
+                large.into_pyobject(py)?.into_any()
+            } else {
+                PyFloat::new(py, number.as_f64().unwrap_or(f64::NAN)).into_any()
+            }
+        }
+        Value::String(text) => PyString::new(py, text).into_any(),
+        Value::Array(items) => {
+            let list = PyList::empty(py);
+            for item in items {
+                list.append(to_python(py, item)?)?;
+            }
+            list.into_any()
+        }
+        Value::Object(members) => {
+            let dict = PyDict::new(py);
+            for (key, member) in members {
+                dict.set_item(PyString::intern(py, key), to_python(py, member)?)?;
+            }
+            dict.into_any()
+        }
+    })
+}
+
+/// A `datetime.date`, or the date of a `datetime.datetime`.
+pub(crate) fn date(object: &Bound<'_, PyAny>) -> PyResult<Date> {
+    let py = object.py();
+    let part = |name| object.getattr_opt(name);
+    let (Some(year), Some(month), Some(day)) = (
+        part(intern!(py, "year"))?,
+        part(intern!(py, "month"))?,
+        part(intern!(py, "day"))?,
+    ) else {
+        return Err(wrong_type("expected a datetime.date"));
+    };
+    Date::new(year.extract()?, month.extract()?, day.extract()?).map_err(invalid)
+}
+
+/// An instant from a `datetime.datetime`; a naive one is read as UTC (CP9).
+pub(crate) fn instant(object: &Bound<'_, PyAny>) -> PyResult<Timestamp> {
+    let py = object.py();
+    let Some(hour) = object.getattr_opt(intern!(py, "hour"))? else {
+        return Err(wrong_type("expected a datetime.datetime"));
+    };
+    let part = |name: &str| object.getattr(name);
+    let micros: i32 = part("microsecond")?.extract()?;
+    let local = DateTime::from_parts(
+        date(object)?,
+        jiff::civil::Time::new(
+            hour.extract()?,
+            part("minute")?.extract()?,
+            part("second")?.extract()?,
+            micros * 1000,
+        )
+        .map_err(invalid)?,
+    );
+    let utc = local
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .map_err(invalid)?
+        .timestamp();
+    let offset = object.call_method0(intern!(py, "utcoffset"))?;
+    if offset.is_none() {
+        return Ok(utc);
+    }
+    let seconds: i64 = offset.getattr("days")?.extract::<i64>()? * 86_400
+        + offset.getattr("seconds")?.extract::<i64>()?;
+    let micros: i64 = offset.getattr("microseconds")?.extract()?;
+    utc.checked_sub(jiff::SignedDuration::from_micros(
+        seconds * 1_000_000 + micros,
+    ))
+    .map_err(invalid)
+}
+
+/// The instant given, or the clock's.
+pub(crate) fn instant_or_now(object: Option<&Bound<'_, PyAny>>) -> PyResult<Timestamp> {
+    match object {
+        Some(object) if !object.is_none() => instant(object),
+        _ => Ok(now()),
+    }
+}
+
+/// The clock of the machine.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place where the module reads the clock"
+)]
+pub(crate) fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+/// An `InvalidInput` (a `ValueError`).
+pub(crate) fn invalid(problem: impl Display) -> PyErr {
+    Class::InvalidInput.error("input.invalid", problem.to_string())
+}
+
+/// A path, given as text or as a `pathlib.Path`.
+pub(crate) fn path(object: &Bound<'_, PyAny>) -> PyResult<std::path::PathBuf> {
+    object
+        .extract()
+        .map_err(|_: PyErr| PyTypeError::new_err("expected a path: str or os.PathLike"))
+}

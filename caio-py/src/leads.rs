@@ -1,0 +1,141 @@
+//! Leads, scored: one, a list, or a file that stays in Rust.
+
+mod batch;
+mod output;
+mod rows;
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use caio_core::icp::Model;
+use caio_core::record::{FieldMap, Mapped, Record, Refusal};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+use serde_json::Value;
+
+pub(crate) use batch::LeadBatch;
+
+use crate::convert::{self, Foreign, to_value_with};
+use crate::errors::{Class, guarded};
+use output::Scored;
+
+/// Rows between two looks for Ctrl-C.
+const STRIDE: usize = 2048;
+
+/// One lead, scored by a model: `default`, `realigned`, `legacy-746` or the path of a TOML file.
+///
+/// Score, tier (None for a disqualified lead), reasons, campaign and what was odd about the record
+/// come back as a dict with the keys of the old scorer. No odd field costs the lead (D-03); keywords
+/// are words (D-22, D-35), a range of employees is its lower end (D-36), a disqualified lead has no
+/// tier (D-05).
+///
+/// Raises `InvalidInput` for a lead without a usable address, and for an unknown model.
+#[pyfunction]
+#[pyo3(signature = (lead, model="default"))]
+pub(crate) fn segment_lead<'py>(
+    lead: &Bound<'py, PyAny>,
+    model: &str,
+) -> PyResult<Bound<'py, PyDict>> {
+    guarded(|| {
+        let model = model_named(model)?;
+        let mapped = mapped(lead, &FieldMap::default())?.map_err(|refusal| refused(&refusal))?;
+        output::dict(lead.py(), &Scored::by(model, mapped))
+    })
+}
+
+/// `segment_lead` for each of `leads`, in order; a refused one comes back as a dict whose `refused`
+/// says field, reason and what was expected, and costs itself alone.
+#[pyfunction]
+#[pyo3(signature = (leads, model="default"))]
+pub(crate) fn segment_leads<'py>(
+    py: Python<'py>,
+    leads: &Bound<'py, PyAny>,
+    model: &str,
+) -> PyResult<Bound<'py, PyList>> {
+    guarded(|| {
+        let model = model_named(model)?;
+        let fields = FieldMap::default();
+        let list = PyList::empty(py);
+        for (position, lead) in leads.try_iter()?.enumerate() {
+            if position % STRIDE == 0 {
+                py.check_signals()?;
+            }
+            let dict = match mapped(&lead?, &fields)? {
+                Ok(mapped) => output::dict(py, &Scored::by(model, mapped))?,
+                Err(refusal) => output::refusal(py, &refusal)?,
+            };
+            list.append(dict)?;
+        }
+        Ok(list)
+    })
+}
+
+/// The lead that a dict or a dataclass instance means.
+fn mapped(lead: &Bound<'_, PyAny>, fields: &FieldMap) -> PyResult<Result<Mapped, Refusal>> {
+    match to_value_with(lead, Foreign::Null)? {
+        Value::Object(members) => Ok(Record::from_object(&members).to_lead(fields)),
+        _ => Err(convert::wrong_type(
+            "a lead is a dict or a dataclass instance",
+        )),
+    }
+}
+
+fn refused(refusal: &Refusal) -> PyErr {
+    Class::InvalidInput.error(Refusal::CODE, refusal.to_string())
+}
+
+/// Models that were asked for; there are few, and each lives as long as the process.
+static MODELS: Mutex<BTreeMap<String, &'static Model>> = Mutex::new(BTreeMap::new());
+
+/// The model of that name, or in that file.
+///
+/// A file is read each time, and is the same model as long as it says the same.
+fn model_named(name: &str) -> PyResult<&'static Model> {
+    let known = |key: &str| {
+        MODELS
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(key)
+            .copied()
+    };
+    if let Some(model) = known(name) {
+        return Ok(model);
+    }
+    let from_file = std::path::Path::new(name)
+        .extension()
+        .is_some_and(|it| it.eq_ignore_ascii_case("toml"));
+    let read = if from_file {
+        let text = std::fs::read_to_string(name).map_err(|error| {
+            Class::LeadSource.error("model.unreadable", format!("{name}: {error}"))
+        })?;
+        Model::from_toml(&text)
+    } else {
+        Model::builtin(name)
+    };
+    let model = read.map_err(convert::invalid)?;
+    let key = if from_file {
+        format!("{}\n{}", model.name(), model.digest())
+    } else {
+        name.to_owned()
+    };
+    if let Some(model) = known(&key) {
+        return Ok(model);
+    }
+    let model: &'static Model = Box::leak(Box::new(model));
+    MODELS
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .insert(key, model);
+    Ok(model)
+}
+
+/// What the caller named: a path, or the bytes themselves.
+fn origin_of(object: &Bound<'_, PyAny>) -> PyResult<rows::Origin> {
+    if let Ok(bytes) = object.extract::<Vec<u8>>()
+        && !object.hasattr(intern!(object.py(), "encode"))?
+    {
+        return Ok(rows::Origin::bytes(bytes));
+    }
+    rows::Origin::file(convert::path(object)?)
+}
