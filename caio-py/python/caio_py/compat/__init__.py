@@ -5,6 +5,8 @@ Functions answer, and raise, as the old ones did; each docstring names the defec
 modules as a script imports them.
 """
 
+from typing import TYPE_CHECKING
+
 from .._caio_py import (
     cadence_action_id,
     cadence_email_hash,
@@ -31,6 +33,41 @@ from .._caio_py import compat_token_is_valid as token_is_valid
 from .._caio_py import compat_validate_batch as validate_batch
 from .._caio_py import compat_warmup_schedule as warmup_schedule
 
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable
+
+    from ._install import Installed
+
+
+def install(
+    mode: str = "shadow",
+    only: "Iterable[str] | None" = None,
+    report: "str | os.PathLike[str] | None" = None,
+) -> "Installed":
+    """Binds caio's functions over the old modules, now or as they are imported.
+
+    ``shadow`` runs both and returns the old answer; every difference goes to ``report`` (JSON lines,
+    default ``CAIO_SHADOW_REPORT`` or ``caio-shadow.jsonl``) with function, digest of the input, both
+    answers and the time that each took. A failure of caio's is recorded and never raised.
+    ``replace`` returns caio's answer. ``only`` names functions, classes or modules, such as
+    ``"core.state_store.normalize_email"`` or ``"execution.segmentor_classify"``.
+
+    Raises ``InvalidInput`` for an unknown mode or name. Installing again takes the place of what was
+    installed before; ``uninstall`` undoes it.
+    """
+    from ._install import install as bind
+
+    return bind(mode, only, report)
+
+
+def uninstall() -> None:
+    """Gives the old modules their own functions back."""
+    from ._install import uninstall as unbind
+
+    unbind()
+
+
 __all__ = [
     "auth_allowlist",
     "cadence_action_id",
@@ -41,6 +78,7 @@ __all__ = [
     "email_to_filename",
     "heyreach_lead",
     "heyreach_list_name",
+    "install",
     "instantly_campaign_name",
     "instantly_lead",
     "is_auth_exempt_path",
@@ -53,6 +91,7 @@ __all__ = [
     "ramp_status",
     "segment_lead",
     "token_is_valid",
+    "uninstall",
     "validate_batch",
     "warmup_schedule",
 ]
