@@ -1,5 +1,13 @@
 //! The 21-day cadence as data: which step comes on which day, on which medium, on what condition.
 
+mod plan;
+mod progress;
+
+pub use plan::{BadPlan, Plan, PlanStep};
+pub use progress::{
+    Next, ProgressFault, Record, Synced, done, enrolled, exited, next, paused, resumed, synced,
+};
+
 use crate::terms::{Medium, Step, terms};
 
 terms! {

@@ -26,6 +26,7 @@ pub mod rejection;
 pub mod requests;
 pub mod route;
 pub mod safety;
+pub mod signals;
 pub mod suppression;
 pub mod terms;
 pub mod time;

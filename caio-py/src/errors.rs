@@ -14,6 +14,9 @@ pub(crate) enum Class {
     Bug,
     InvalidInput,
     LeadSource,
+    StateConflict,
+    StateCorrupt,
+    StateUnavailable,
     WrongType,
 }
 
@@ -24,6 +27,9 @@ impl Class {
             Self::Bug => "CaioBug",
             Self::InvalidInput => "InvalidInput",
             Self::LeadSource => "LeadSourceError",
+            Self::StateConflict => "StateConflict",
+            Self::StateCorrupt => "StateCorrupt",
+            Self::StateUnavailable => "StateUnavailable",
             Self::WrongType => "WrongType",
         }
     }

@@ -11,10 +11,13 @@
 mod compat;
 mod convert;
 mod decisions;
+mod engines;
 mod environment;
 mod errors;
 mod keys;
 mod leads;
+mod runtime;
+mod state;
 
 use pyo3::prelude::*;
 
@@ -39,6 +42,8 @@ mod _caio_py {
         ramp_status, record_file_name, rejection, validate_batch, warmup_schedule,
     };
     #[pymodule_export]
+    use crate::engines::{CadenceEngine, LeadStatusManager, is_lead_eligible};
+    #[pymodule_export]
     use crate::errors::_panic;
     #[pymodule_export]
     use crate::keys::{
@@ -47,6 +52,9 @@ mod _caio_py {
     };
     #[pymodule_export]
     use crate::leads::{LeadBatch, segment_lead, segment_leads};
+
+    #[pymodule_export]
+    use crate::state::StateStore;
 
     use super::{Bound, PyModule, PyModuleMethods, PyResult};
 

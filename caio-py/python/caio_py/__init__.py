@@ -6,12 +6,16 @@ replaces, bit for bit, so that a script can swap one function at a time.
 
 from . import compat
 from ._caio_py import (
+    CadenceEngine,
     LeadBatch,
+    LeadStatusManager,
+    StateStore,
     __version__,
     cadence_action_id,
     cadence_email_hash,
     compute_preview_hash,
     dedup_email_key,
+    is_lead_eligible,
     normalize_email,
     ramp_status,
     record_file_name,
@@ -36,14 +40,17 @@ from ._errors import (
 
 __all__ = [
     "BatchInvalid",
+    "CadenceEngine",
     "CaioBug",
     "CaioError",
     "InvalidInput",
     "LeadBatch",
     "LeadSourceError",
+    "LeadStatusManager",
     "StateConflict",
     "StateCorrupt",
     "StateError",
+    "StateStore",
     "StateUnavailable",
     "WrongType",
     "__version__",
@@ -52,6 +59,7 @@ __all__ = [
     "compat",
     "compute_preview_hash",
     "dedup_email_key",
+    "is_lead_eligible",
     "normalize_email",
     "ramp_status",
     "record_file_name",

@@ -16,6 +16,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import caio_py
+
 from .. import compat
 
 
@@ -295,5 +297,165 @@ AFTER_ERROR: dict[str, Callable[[Call, Exception], None]] = {
 """What the old function did before it raised."""
 
 
+# -- engines: they hold state, so shadow mode compares questions alone -------------------------------
+
+
+def _kept(me: Any, name: str, make: Callable[[], Any]) -> Any:
+    """Ours beside an old object, made once and kept on it."""
+    if name not in vars(me):
+        setattr(me, name, make())
+    return getattr(me, name)
+
+
+def _store(me: Any) -> Any:
+    def make() -> Any:
+        return caio_py.StateStore(
+            me.hive_dir,
+            backend=me.backend if me.redis_url else None,
+            redis_url=me.redis_url or None,
+            redis_prefix=me.redis_prefix,
+            dual_read=me._dual_read_enabled,
+            file_write=me._file_write_enabled,
+        )
+
+    return _kept(me, "_caio_store", make)
+
+
+def _signals(me: Any) -> Any:
+    return _kept(me, "_caio_signals", lambda: caio_py.LeadStatusManager(me.hive_dir))
+
+
+def _cadence(me: Any) -> Any:
+    return _kept(me, "_caio_cadence", lambda: caio_py.CadenceEngine(me.hive_dir, me._cadence_configs))
+
+
+def _method(
+    module: str,
+    target: str,
+    engine: Callable[[Any], Any],
+    adopt: Callable[[Call, Any], Any] = lambda call, answer: answer,
+) -> Binding:
+    name = target.rsplit(".", 1)[1]
+
+    def inputs(call: Call) -> Any:
+        return engine(call.me), {key: value for key, value in call.arguments.items() if key != "self"}
+
+    def ours(inputs: Any) -> Any:
+        return getattr(inputs[0], name)(**inputs[1])
+
+    return Binding(module, target, ours, inputs, adopt=adopt, shadow=False)
+
+
+def _actions(call: Call, due: list[dict[str, Any]]) -> list[Any]:
+    module = call.module
+    step = ("step", "day", "channel", "action", "description", "condition")
+    rest = ("email", "cadence_id", "tier", "linkedin_url", "lead_data")
+    return [
+        module.CadenceAction(
+            step=module.CadenceStep(**{name: it[name] for name in step}), **{name: it[name] for name in rest}
+        )
+        for it in due
+    ]
+
+
+def _state(call: Call, record: dict[str, Any]) -> Any:
+    known = call.module.LeadCadenceState.__dataclass_fields__
+    return call.module.LeadCadenceState(**{name: value for name, value in record.items() if name in known})
+
+
+def _nothing(call: Call, answer: Any) -> None:
+    return None
+
+
+def _due_now(call: Call) -> Any:
+    # Asked before the old function, which moves leads on while it looks (CA-3).
+    return sorted((it["email"], it["step"]) for it in _cadence(call.me).get_due_actions(call["cadence_id"]))
+
+
+def _revivable(call: Call) -> Any:
+    return _signals(call.me).is_revivable(call["email"])
+
+
+def _explain_revivable(inputs: Any, old: Any, ours: Any) -> str:
+    return "LS-6" if old is True else "LS-1"
+
+
+def _status(call: Call) -> Any:
+    record = _signals(call.me).get_lead_status(call["email"])
+    return record and record["status"]
+
+
+_STORE = "core.state_store"
+_SIGNALS_MODULE = "core.lead_signals"
+_CADENCE = "execution.cadence_engine"
+
+ENGINES: tuple[Binding, ...] = (
+    *(
+        _method(_STORE, f"StateStore.{name}", _store)
+        for name in (
+            "get_operator_daily_state",
+            "save_operator_daily_state",
+            "get_batch",
+            "save_batch",
+            "list_batches",
+            "get_cadence_lead_state",
+            "save_cadence_lead_state",
+            "list_cadence_lead_states",
+            "acquire_operator_lock",
+            "release_operator_lock",
+        )
+    ),
+    *(
+        _method(_SIGNALS_MODULE, f"LeadStatusManager.{name}", _signals)
+        for name in (
+            "update_lead_status",
+            "handle_email_opened",
+            "handle_email_replied",
+            "handle_email_bounced",
+            "handle_email_unsubscribed",
+            "handle_linkedin_connection_sent",
+            "handle_linkedin_connection_accepted",
+            "handle_linkedin_reply",
+            "detect_engagement_decay",
+            "get_status_summary",
+            "get_all_lead_statuses",
+            "bootstrap_from_shadow_emails",
+        )
+    ),
+    Binding(
+        _SIGNALS_MODULE,
+        "LeadStatusManager.is_revivable",
+        lambda answer: answer,
+        _revivable,
+        explain=_explain_revivable,
+    ),
+    Binding(
+        _SIGNALS_MODULE,
+        "LeadStatusManager.get_lead_status",
+        lambda status: status,
+        _status,
+        old=lambda call, record: record and record.get("status", "unknown"),
+        adopt=lambda call, status: status and _signals(call.me).get_lead_status(call["email"]),
+        explain=lambda inputs, old, ours: "LS-1",
+    ),
+    Binding(
+        _CADENCE,
+        "CadenceEngine.get_due_actions",
+        lambda due: due,
+        _due_now,
+        old=lambda call, actions: sorted((it.email, it.step.step) for it in actions),
+        adopt=lambda call, due: _actions(call, _cadence(call.me).get_due_actions(call["cadence_id"])),
+        explain=lambda inputs, old, ours: "CA-3",
+    ),
+    _method(_CADENCE, "CadenceEngine.sync_signals", _cadence),
+    _method(_CADENCE, "CadenceEngine.mark_step_done", _cadence, _nothing),
+    _method(_CADENCE, "CadenceEngine.enroll", _cadence, _state),
+    _method(_CADENCE, "CadenceEngine.pause_lead", _cadence, _nothing),
+    _method(_CADENCE, "CadenceEngine.resume_lead", _cadence, _nothing),
+    _method(_CADENCE, "CadenceEngine.exit_lead", _cadence, _nothing),
+    _method(_CADENCE, "CadenceEngine.get_cadence_summary", _cadence),
+)
+
+
 def all_bindings() -> tuple[Binding, ...]:
-    return FUNCTIONS
+    return FUNCTIONS + ENGINES
