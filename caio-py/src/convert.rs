@@ -1,5 +1,6 @@
 //! Python's values as JSON values and back.
 
+use std::collections::HashMap;
 use std::fmt::Display;
 
 use jiff::Timestamp;
@@ -7,6 +8,7 @@ use jiff::civil::{Date, DateTime};
 use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 use serde_json::{Map, Number, Value};
 
@@ -29,17 +31,9 @@ pub(crate) fn to_value(object: &Bound<'_, PyAny>) -> PyResult<Value> {
     value(object, Foreign::Refuse, 0)
 }
 
-/// A Python value as JSON, with a rule for what JSON does not have.
-pub(crate) fn to_value_with(object: &Bound<'_, PyAny>, foreign: Foreign) -> PyResult<Value> {
-    value(object, foreign, 0)
-}
-
 fn value(object: &Bound<'_, PyAny>, foreign: Foreign, depth: usize) -> PyResult<Value> {
     if depth > DEEPEST {
-        return Err(Class::InvalidInput.error(
-            "input.too_deep",
-            format!("a record is nested deeper than {DEEPEST} levels"),
-        ));
+        return Err(too_deep());
     }
     if let Ok(text) = object.cast::<PyString>() {
         return Ok(Value::String(text.to_str()?.to_owned()));
@@ -174,6 +168,89 @@ pub(crate) fn picked(object: &Bound<'_, PyAny>, keys: &[&str]) -> PyResult<Value
     Ok(Value::Object(members))
 }
 
+/// Names of members that nearly every answer has, as Python's own texts.
+static NAMES: PyOnceLock<HashMap<&'static str, Py<PyString>>> = PyOnceLock::new();
+
+const COMMON: [&str; 64] = [
+    "lead_id",
+    "linkedin_url",
+    "name",
+    "title",
+    "company",
+    "icp_score",
+    "icp_tier",
+    "intent_score",
+    "source_type",
+    "source_name",
+    "segment_tags",
+    "score_breakdown",
+    "scoring_reasons",
+    "disqualification_reason",
+    "needs_review",
+    "email",
+    "company_size",
+    "industry",
+    "recommended_campaign",
+    "personalization_hooks",
+    "title_seniority",
+    "industry_fit",
+    "tech_signals",
+    "tech_stack",
+    "intent_types",
+    "intent_signals",
+    "engagement_bonus",
+    "batch_id",
+    "created_at",
+    "motion",
+    "status",
+    "date",
+    "cadence_id",
+    "tier",
+    "started_at",
+    "current_step",
+    "exit_reason",
+    "linkedin_connected",
+    "lead_data",
+    "steps_completed",
+    "last_step_at",
+    "next_step_due",
+    "paused_at",
+    "step",
+    "day",
+    "channel",
+    "action",
+    "at",
+    "first_name",
+    "last_name",
+    "custom_variables",
+    "icpScore",
+    "icpTier",
+    "sourceType",
+    "campaignType",
+    "ghl_contact_id",
+    "shadow_email_id",
+    "pipeline_run_id",
+    "value",
+    "signals",
+    "status_history",
+    "updated_at",
+    "open_count",
+    "reply_count",
+];
+
+fn name<'py>(py: Python<'py>, text: &str) -> Bound<'py, PyString> {
+    let names = NAMES.get_or_init(py, || {
+        COMMON
+            .into_iter()
+            .map(|it| (it, PyString::intern(py, it).unbind()))
+            .collect()
+    });
+    match names.get(text) {
+        Some(known) => known.bind(py).clone(),
+        None => PyString::new(py, text),
+    }
+}
+
 /// A JSON value as Python's.
 pub(crate) fn to_python<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
     Ok(match value {
@@ -190,20 +267,79 @@ pub(crate) fn to_python<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'
         }
         Value::String(text) => PyString::new(py, text).into_any(),
         Value::Array(items) => {
-            let list = PyList::empty(py);
-            for item in items {
-                list.append(to_python(py, item)?)?;
-            }
-            list.into_any()
+            let items: Vec<_> = items
+                .iter()
+                .map(|it| to_python(py, it))
+                .collect::<PyResult<_>>()?;
+            PyList::new(py, items)?.into_any()
         }
         Value::Object(members) => {
             let dict = PyDict::new(py);
             for (key, member) in members {
-                dict.set_item(PyString::intern(py, key), to_python(py, member)?)?;
+                dict.set_item(name(py, key), to_python(py, member)?)?;
             }
             dict.into_any()
         }
     })
+}
+
+/// A record as JSON text, for readers of text; what JSON does not have is `null`.
+pub(crate) fn push_json(out: &mut String, object: &Bound<'_, PyAny>) -> PyResult<()> {
+    json_text(out, object, 0)
+}
+
+fn json_text(out: &mut String, object: &Bound<'_, PyAny>, depth: usize) -> PyResult<()> {
+    if let Ok(text) = object.cast::<PyString>() {
+        push_text(out, text);
+    } else if let Ok(dict) = object.cast::<PyDict>() {
+        if depth > DEEPEST {
+            return Err(too_deep());
+        }
+        out.push('{');
+        let mut first = true;
+        for (key, member) in dict.iter() {
+            let Ok(key) = key.cast::<PyString>() else {
+                continue;
+            };
+            if key.to_str().is_err() {
+                continue;
+            }
+            out.push_str(if first { "" } else { "," });
+            first = false;
+            push_text(out, key);
+            out.push(':');
+            json_text(out, &member, depth + 1)?;
+        }
+        out.push('}');
+    } else {
+        // Numbers, lists and everything rarer.
+        let value = value(object, Foreign::Null, depth)?;
+        out.push_str(&value.to_string());
+    }
+    Ok(())
+}
+
+/// A text; one with lone surrogates is none that a record can hold.
+fn push_text(out: &mut String, text: &Bound<'_, PyString>) {
+    let Ok(text) = text.to_str() else {
+        out.push_str("null");
+        return;
+    };
+    let plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
+    if text.bytes().all(plain) {
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
+    } else {
+        out.push_str(&Value::String(text.to_owned()).to_string());
+    }
+}
+
+fn too_deep() -> PyErr {
+    Class::InvalidInput.error(
+        "input.too_deep",
+        format!("a record is nested deeper than {DEEPEST} levels"),
+    )
 }
 
 /// A `datetime.date`, or the date of a `datetime.datetime`.

@@ -7,16 +7,15 @@ mod rows;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use caio_core::icp::Model;
-use caio_core::record::{FieldMap, Mapped, Record, Refusal};
+use caio_core::icp::{Model, Scorer};
+use caio_core::record::{FieldMap, Mapped, Refusal, lead_of_json};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
-use serde_json::Value;
 
 pub(crate) use batch::LeadBatch;
 
-use crate::convert::{self, Foreign, to_value_with};
+use crate::convert;
 use crate::errors::{Class, guarded};
 use output::Scored;
 
@@ -38,9 +37,9 @@ pub(crate) fn segment_lead<'py>(
     model: &str,
 ) -> PyResult<Bound<'py, PyDict>> {
     guarded(|| {
-        let model = model_named(model)?;
+        let mut scorer = Scorer::new(model_named(model)?);
         let mapped = mapped(lead, &FieldMap::default())?.map_err(|refusal| refused(&refusal))?;
-        output::dict(lead.py(), &Scored::by(model, mapped))
+        output::dict(lead.py(), &Scored::by(&mut scorer, mapped))
     })
 }
 
@@ -54,7 +53,7 @@ pub(crate) fn segment_leads<'py>(
     model: &str,
 ) -> PyResult<Bound<'py, PyList>> {
     guarded(|| {
-        let model = model_named(model)?;
+        let mut scorer = Scorer::new(model_named(model)?);
         let fields = FieldMap::default();
         let list = PyList::empty(py);
         for (position, lead) in leads.try_iter()?.enumerate() {
@@ -62,7 +61,7 @@ pub(crate) fn segment_leads<'py>(
                 py.check_signals()?;
             }
             let dict = match mapped(&lead?, &fields)? {
-                Ok(mapped) => output::dict(py, &Scored::by(model, mapped))?,
+                Ok(mapped) => output::dict(py, &Scored::by(&mut scorer, mapped))?,
                 Err(refusal) => output::refusal(py, &refusal)?,
             };
             list.append(dict)?;
@@ -72,13 +71,20 @@ pub(crate) fn segment_leads<'py>(
 }
 
 /// The lead that a dict or a dataclass instance means.
+///
+/// By way of its JSON text: there is one quick reader of leads, and it reads text.
 fn mapped(lead: &Bound<'_, PyAny>, fields: &FieldMap) -> PyResult<Result<Mapped, Refusal>> {
-    match to_value_with(lead, Foreign::Null)? {
-        Value::Object(members) => Ok(Record::from_object(&members).to_lead(fields)),
-        _ => Err(convert::wrong_type(
-            "a lead is a dict or a dataclass instance",
-        )),
-    }
+    let mut text = String::with_capacity(1024);
+    convert::push_json(&mut text, lead)?;
+    lead_of_json(&text, fields).map_or_else(
+        |refusal| match refusal {
+            Some(refusal) => Ok(Err(refusal)),
+            None => Err(convert::wrong_type(
+                "a lead is a dict or a dataclass instance",
+            )),
+        },
+        |mapped| Ok(Ok(mapped)),
+    )
 }
 
 fn refused(refusal: &Refusal) -> PyErr {

@@ -117,7 +117,6 @@ pub fn next<'p>(
     }
     let mut due = date_of(record, "next_step_due")?;
     let mut at = current(record)?;
-    let start = start(record)?;
     if plan.step(at).is_none() {
         // The old system leaves such a record alone, for ever.
         return Ok(Next::Nothing);
@@ -133,7 +132,7 @@ pub fn next<'p>(
             return Ok(Next::Complete);
         };
         at = later.step;
-        due = planned(start, later);
+        due = planned(start(record)?, later);
     }
     Ok(Next::Nothing)
 }

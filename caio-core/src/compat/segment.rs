@@ -111,28 +111,38 @@ pub fn segment_lead(lead: &Value) -> Answer<Value> {
     .flatten()
     .find(|email| is_truthy(email))
     .or(dict_get(lead, "email")?);
-    Ok(json!({
-        "lead_id": or(lead, "lead_id", "")?,
-        "linkedin_url": or(lead, "linkedin_url", "")?,
-        "name": name,
-        "title": title,
-        "company": or(company, "name", "")?,
-        "icp_score": score,
-        "icp_tier": tier,
-        "intent_score": intent_score,
-        "source_type": or(lead, "source_type", "")?,
-        "source_name": or(lead, "source_name", "")?,
-        "segment_tags": tags,
-        "score_breakdown": scored.breakdown,
-        "scoring_reasons": scored.reasons,
-        "disqualification_reason": scored.disqualified,
-        "needs_review": (70..=85).contains(&score),
-        "email": email,
-        "company_size": dict_get(company, "employee_count")?.cloned().unwrap_or(json!(0)),
-        "industry": or(company, "industry", "")?,
-        "recommended_campaign": campaign,
-        "personalization_hooks": hooks,
-    }))
+    // Room for all members at once: this is asked for every lead of a file.
+    let mut segmented = Map::with_capacity(20);
+    for (name, value) in [
+        ("lead_id", or(lead, "lead_id", "")?),
+        ("linkedin_url", or(lead, "linkedin_url", "")?),
+        ("name", name),
+        ("title", title),
+        ("company", or(company, "name", "")?),
+        ("icp_score", json!(score)),
+        ("icp_tier", json!(tier)),
+        ("intent_score", intent_score),
+        ("source_type", or(lead, "source_type", "")?),
+        ("source_name", or(lead, "source_name", "")?),
+        ("segment_tags", Value::Array(tags)),
+        ("score_breakdown", Value::Object(scored.breakdown)),
+        ("scoring_reasons", json!(scored.reasons)),
+        ("disqualification_reason", json!(scored.disqualified)),
+        ("needs_review", json!((70..=85).contains(&score))),
+        ("email", json!(email)),
+        (
+            "company_size",
+            dict_get(company, "employee_count")?
+                .cloned()
+                .unwrap_or(json!(0)),
+        ),
+        ("industry", or(company, "industry", "")?),
+        ("recommended_campaign", json!(campaign)),
+        ("personalization_hooks", json!(hooks)),
+    ] {
+        segmented.insert(name.to_owned(), value);
+    }
+    Ok(Value::Object(segmented))
 }
 
 #[derive(Default)]

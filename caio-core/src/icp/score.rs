@@ -109,9 +109,13 @@ impl Model {
         self.technologies.classes_of(text)
     }
 
-    /// The score, with one reason a component.
+    /// The score, with one reason a component; for many, see [`super::Scorer`].
     pub fn explain(&self, lead: &Lead) -> Explanation {
-        let found = self.find(lead, self);
+        self.explain_by(lead, self)
+    }
+
+    pub(super) fn explain_by(&self, lead: &Lead, words: impl Words) -> Explanation {
+        let found = self.find(lead, words);
         let Points {
             points,
             tier,

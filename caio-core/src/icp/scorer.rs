@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::model::Model;
-use super::score::{Points, Words};
+use super::score::{Explanation, Points, Words};
 use crate::lead::Lead;
 
 /// Scores leads one after the other, and remembers what their words meant: lists of leads say the
@@ -30,6 +30,16 @@ impl<'m> Scorer<'m> {
     /// The score of one lead.
     pub fn points(&mut self, lead: &Lead) -> Points {
         self.model.points_by(lead, self)
+    }
+
+    /// The model.
+    pub const fn model(&self) -> &'m Model {
+        self.model
+    }
+
+    /// The score of one lead, with its reasons.
+    pub fn explain(&mut self, lead: &Lead) -> Explanation {
+        self.model.explain_by(lead, self)
     }
 }
 

@@ -349,8 +349,7 @@ impl Target {
         };
         file.into_inner()
             .map_err(std::io::IntoInnerError::into_error)
-            .and_then(|file| file.sync_all())
-            .and_then(|()| fs::rename(&self.part, &self.path))
+            .and_then(|_| fs::rename(&self.part, &self.path))
             .map_err(|error| failed(&self.path, &error))
     }
 }

@@ -1,6 +1,6 @@
 //! A scored lead as a Python dict, a line of JSON or a row of CSV: the same members in each.
 
-use caio_core::icp::{Explanation, Model};
+use caio_core::icp::{Explanation, Model, Scorer};
 use caio_core::lead::Lead;
 use caio_core::record::{Mapped, Refusal};
 use caio_core::route::campaign;
@@ -18,11 +18,11 @@ pub(crate) struct Scored {
 }
 
 impl Scored {
-    pub(crate) fn by(model: &'static Model, mapped: Mapped) -> Self {
-        let explanation = model.explain(&mapped.lead);
+    pub(crate) fn by(scorer: &mut Scorer<'static>, mapped: Mapped) -> Self {
+        let explanation = scorer.explain(&mapped.lead);
         Self {
             mapped,
-            score: Some((model, explanation)),
+            score: Some((scorer.model(), explanation)),
         }
     }
 
@@ -57,7 +57,7 @@ struct Line<'a> {
     demo_requested: bool,
     flags: &'a [String],
     remarks: &'a [String],
-    #[serde(flatten)]
+    #[serde(skip)]
     score: Option<ScoreMembers<'a>>,
 }
 
@@ -122,7 +122,15 @@ fn line(scored: &Scored) -> Line<'_> {
 
 /// Appends one line of NDJSON.
 pub(crate) fn push_json(out: &mut Vec<u8>, scored: &Scored) -> serde_json::Result<()> {
-    serde_json::to_writer(&mut *out, &line(scored))?;
+    let line = line(scored);
+    serde_json::to_writer(&mut *out, &line)?;
+    if let Some(score) = &line.score {
+        // One object out of two: flattening costs as much as all the rest of the line.
+        out.pop();
+        let joint = out.len();
+        serde_json::to_writer(&mut *out, score)?;
+        out[joint] = b',';
+    }
     out.push(b'\n');
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use caio_core::EmailKey;
-use caio_core::icp::Model;
+use caio_core::icp::{Model, Scorer};
 use caio_core::record::{FieldMap, Mapped, Record, Refusal, lead_of_json};
 use caio_dispatch::source::{Format, Input, RowReader, RowRef, SourceError};
 use pyo3::PyResult;
@@ -117,7 +117,7 @@ pub(crate) struct Rows {
     reader: Option<RowReader>,
     leads: Option<(Kept, usize)>,
     fields: FieldMap,
-    model: Option<&'static Model>,
+    scorer: Option<Scorer<'static>>,
     /// Hash of each person seen, with the line; absent unless duplicates are left out.
     seen: Option<HashMap<[u8; 16], u64>>,
     pub(crate) refused: Vec<Refused>,
@@ -158,7 +158,7 @@ impl Rows {
             reader,
             leads,
             fields,
-            model,
+            scorer: model.map(Scorer::new),
             seen: dedup.then(HashMap::new),
             refused: Vec::new(),
         })
@@ -186,8 +186,8 @@ impl Rows {
                 });
                 continue;
             }
-            return Ok(Some(match self.model {
-                Some(model) => Scored::by(model, mapped),
+            return Ok(Some(match &mut self.scorer {
+                Some(scorer) => Scored::by(scorer, mapped),
                 None => Scored {
                     mapped,
                     score: None,

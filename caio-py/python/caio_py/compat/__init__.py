@@ -5,8 +5,6 @@ Functions answer, and raise, as the old ones did; each docstring names the defec
 modules as a script imports them.
 """
 
-from typing import TYPE_CHECKING
-
 from .._caio_py import (
     cadence_action_id,
     cadence_email_hash,
@@ -33,6 +31,8 @@ from .._caio_py import compat_token_is_valid as token_is_valid
 from .._caio_py import compat_validate_batch as validate_batch
 from .._caio_py import compat_warmup_schedule as warmup_schedule
 
+# `typing` takes longer to import than everything here.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable

@@ -33,7 +33,7 @@ class Call:
     def __init__(self, module: ModuleType, arguments: dict[str, Any]) -> None:
         self.module = module
         self.arguments = arguments
-        self.me = arguments.get("self")
+        self.me: Any = arguments.get("self")
 
     def __getitem__(self, name: str) -> Any:
         return self.arguments[name]
@@ -67,6 +67,8 @@ class Binding:
     """The defect that explains a difference."""
     shadow: bool = True
     """False for what writes: it cannot be done twice."""
+    early: bool = False
+    """``inputs`` is caio's answer already: it is asked before the old function moves things on."""
     direct: bool = False
     """Ours has the old signature and may be bound as it is."""
 
@@ -428,6 +430,7 @@ ENGINES: tuple[Binding, ...] = (
         lambda answer: answer,
         _revivable,
         explain=_explain_revivable,
+        early=True,
     ),
     Binding(
         _SIGNALS_MODULE,
@@ -437,6 +440,7 @@ ENGINES: tuple[Binding, ...] = (
         old=lambda call, record: record and record.get("status", "unknown"),
         adopt=lambda call, status: status and _signals(call.me).get_lead_status(call["email"]),
         explain=lambda inputs, old, ours: "LS-1",
+        early=True,
     ),
     Binding(
         _CADENCE,
@@ -446,6 +450,7 @@ ENGINES: tuple[Binding, ...] = (
         old=lambda call, actions: sorted((it.email, it.step.step) for it in actions),
         adopt=lambda call, due: _actions(call, _cadence(call.me).get_due_actions(call["cadence_id"])),
         explain=lambda inputs, old, ours: "CA-3",
+        early=True,
     ),
     _method(_CADENCE, "CadenceEngine.sync_signals", _cadence),
     _method(_CADENCE, "CadenceEngine.mark_step_done", _cadence, _nothing),

@@ -141,12 +141,14 @@ def _shadow(
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         problem: Exception | None = None
         call = inputs = None
+        begin = clock()
         try:
             # Before the old function changes what it is given.
             call = Call(module, read(args, kwargs))
             inputs = binding.inputs(call)
         except Exception as error:
             problem = error
+        early_ns = clock() - begin
         raised: BaseException | None = None
         result = None
         begin = clock()
@@ -157,7 +159,7 @@ def _shadow(
         old_ns = clock() - begin
         if raised is None or isinstance(raised, Exception):
             try:
-                _compare(binding, recorder, call, inputs, problem, result, raised, old_ns)
+                _compare(binding, recorder, call, inputs, problem, result, raised, old_ns, early_ns)
             except Exception as error:
                 _note(recorder, binding, error)
         if raised is not None:
@@ -176,6 +178,7 @@ def _compare(
     result: Any,
     raised: BaseException | None,
     old_ns: int,
+    early_ns: int,
 ) -> None:
     if problem is not None or call is None:
         _note(recorder, binding, problem or NotComparable("no call"))
@@ -186,7 +189,7 @@ def _compare(
         ours = binding.ours(inputs)
     except Exception as error:
         ours = {"raises": _class_name(error)}
-    ours_ns = time.perf_counter_ns() - begin
+    ours_ns = early_ns if binding.early else time.perf_counter_ns() - begin
     if _same(old, ours):
         recorder.count(binding.name, old_ns, ours_ns)
         return
