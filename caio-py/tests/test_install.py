@@ -161,9 +161,11 @@ def test_every_function_in_every_mode(script):
     replaced = json.loads(script(INSTALL.format("replace") + EVERYTHING).stdout)
     changed = {name for name in plain if plain[name] != replaced[name]}
     # These are wrong, or raise, in the small package; everything else it does as the old system.
-    assert changed == {"schedule", "segment", "instantly", "heyreach", "category", "late"}
+    assert changed == {"schedule", "segment", "instantly", "heyreach", "category", "late", "late_status"}
     assert replaced["schedule"]["email_daily_limit"] == 25
-    assert (replaced["late"], replaced["late_status"]) == ("BatchInvalid", ["expired", 1])
+    assert (replaced["late"], replaced["late_status"]) == ("BatchInvalid", ["expired", 0])
+    saved = script.record.parent / ".hive-mind" / "operator_batches" / "batch_1.json"
+    assert json.loads(saved.read_text())["status"] == "expired", "by the store that stands in"
     summary = _report.read(str(script.record))["functions"]
     bound = {name for name, entry in summary.items() if entry["calls"]}
     from caio_py.compat import _bindings
@@ -179,6 +181,42 @@ def test_every_function_in_every_mode(script):
         "_categorize_rejection",
     }
     assert not any(entry["failures"] for entry in summary.values())
+
+
+ENGINES = """
+import json
+from core.lead_signals import LeadStatusManager
+from execution.cadence_engine import CadenceEngine, CadenceAction, LeadCadenceState
+manager, engine = LeadStatusManager(), CadenceEngine()
+manager.update_lead_status('kim@example.com', 'replied', 'instantly_webhook:reply')
+manager.handle_email_opened('kim@example.com')
+manager.update_lead_status('lou@example.com', 'replied', 'instantly_webhook:reply')
+out = [manager.get_lead_status('kim@example.com')['status'], manager.is_revivable('lou@example.com')]
+"""
+
+
+def test_engines_stand_in_for_the_old_classes(script):
+    code = INSTALL.format("replace") + ENGINES + (
+        "state = engine.enroll('max@example.com', tier='tier_1')\n"
+        "assert type(state) is LeadCadenceState and state.current_step == 1\n"
+        "(action,) = engine.get_due_actions()\n"
+        "assert type(action) is CadenceAction and (action.email, action.step.step) == ('max@example.com', 1)\n"
+        "assert engine.mark_step_done('max@example.com', 1) is None and engine.get_due_actions() == []\n"
+        "print(json.dumps(out))\n"
+    )
+    assert json.loads(script(code).stdout) == ["replied", False]
+
+
+def test_of_engines_shadow_mode_compares_questions_alone(script):
+    seed = (
+        "import caio_py\n"
+        "caio_py.CadenceEngine('.hive-mind', {'default_21day': {'steps': [{'step': 1, 'day': 1, 'channel': 'email',"
+        " 'action': 'intro'}]}}).enroll('max@example.com')\n"
+    )
+    code = seed + INSTALL.format("shadow") + ENGINES + "assert engine.get_due_actions() == []; print(json.dumps(out))"
+    assert json.loads(script(code).stdout) == ["opened", True]
+    found = [(line["function"].rsplit(".", 1)[1], line["defect"]) for line in lines(script.record) if "old" in line]
+    assert found == [("is_revivable", "LS-6"), ("get_due_actions", "CA-3")]
 
 
 def test_only_what_is_named(script):

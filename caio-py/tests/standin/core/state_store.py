@@ -18,6 +18,8 @@ class StateStore:
     def __init__(self, hive_dir=None):
         self.hive_dir = Path(hive_dir or ".hive-mind")
         self.cadence_state_dir = self.hive_dir / "cadence_state"
+        self.backend, self.redis_url, self.redis_prefix = "file", "", "caio"
+        self._dual_read_enabled = self._file_write_enabled = True
         self.saved = []
 
     def _cadence_file_path(self, email: str) -> Path:
