@@ -1,5 +1,7 @@
 //! `caio_py.compat`: the old decisions, bit for bit. Each docstring names the defects it keeps.
 
+mod segment;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -132,21 +134,6 @@ pub(crate) fn compat_migrate_legacy_dedup<'py>(
     Ok((changed, to_python(py, &dispatched)?))
 }
 
-/// Members that the old scorer read; others never cost a lead.
-const LEAD: [&str; 11] = [
-    "lead_id",
-    "linkedin_url",
-    "name",
-    "title",
-    "email",
-    "company",
-    "source_type",
-    "source_name",
-    "intent",
-    "contact",
-    "original_lead",
-];
-
 /// Score, tier, reasons, tags, campaign and hooks of one lead, without `segmented_at` and
 /// `original_lead`; lists that came from a set are sorted (D-37).
 ///
@@ -156,11 +143,7 @@ const LEAD: [&str; 11] = [
 #[pyfunction]
 #[pyo3(signature = (lead))]
 pub(crate) fn compat_segment_lead<'py>(lead: &Bound<'py, PyAny>) -> Answer<'py> {
-    guarded(|| {
-        let lead_value = picked(lead, &LEAD)?;
-        let segmented = compat::segment_lead(&lead_value).map_err(|it| errors::compat(&it))?;
-        to_python(lead.py(), &segmented)
-    })
+    guarded(|| segment::lead(lead))
 }
 
 /// Members of a queued e-mail that the channels' mappings read.

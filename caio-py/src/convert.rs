@@ -171,7 +171,7 @@ pub(crate) fn picked(object: &Bound<'_, PyAny>, keys: &[&str]) -> PyResult<Value
 /// Names of members that nearly every answer has, as Python's own texts.
 static NAMES: PyOnceLock<HashMap<&'static str, Py<PyString>>> = PyOnceLock::new();
 
-const COMMON: [&str; 64] = [
+const COMMON: [&str; 80] = [
     "lead_id",
     "linkedin_url",
     "name",
@@ -236,9 +236,25 @@ const COMMON: [&str; 64] = [
     "updated_at",
     "open_count",
     "reply_count",
+    "employee_count",
+    "technologies",
+    "revenue_estimate",
+    "intent",
+    "contact",
+    "work_email",
+    "verified_email",
+    "original_lead",
+    "website_visits",
+    "content_downloads",
+    "pricing_page_visits",
+    "demo_requested",
+    "tier_1",
+    "tier_2",
+    "tier_3",
+    "tier_4",
 ];
 
-fn name<'py>(py: Python<'py>, text: &str) -> Bound<'py, PyString> {
+pub(crate) fn name<'py>(py: Python<'py>, text: &str) -> Bound<'py, PyString> {
     let names = NAMES.get_or_init(py, || {
         COMMON
             .into_iter()

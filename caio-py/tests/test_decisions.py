@@ -137,4 +137,5 @@ def test_a_record_that_holds_itself_is_refused():
     with pytest.raises(caio_py.InvalidInput, match="nested"):
         caio_py.segment_lead(lead)
     with pytest.raises(caio_py.InvalidInput, match="nested"):
-        compat.segment_lead(lead)
+        compat.instantly_lead({"recipient_data": lead})
+    assert compat.segment_lead(lead)["company"] == "", "the old scorer looks no deeper"
