@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -212,11 +212,9 @@ impl LeadBatch {
     /// Writes one JSON object a line and answers how many. The file appears whole or not at all.
     fn to_ndjson(&self, py: Python<'_>, path: &Bound<'_, PyAny>) -> PyResult<usize> {
         let mut target = Target::create(convert::path(path)?)?;
-        let mut line = Vec::with_capacity(1024);
         let totals = self.pass(py, |scored| {
-            line.clear();
-            output::push_json(&mut line, scored).map_err(convert::invalid)?;
-            target.write(&line)
+            output::push_json(&mut target.waiting, scored).map_err(convert::invalid)?;
+            target.spill()
         })?;
         target.finish()?;
         Ok(totals.leads)
@@ -304,10 +302,14 @@ impl Iterator for LeadIterator {
 struct Target {
     path: PathBuf,
     part: PathBuf,
-    file: Option<BufWriter<File>>,
+    file: Option<File>,
+    waiting: Vec<u8>,
 }
 
 impl Target {
+    /// Bytes that are gathered before they are written.
+    const SPILL: usize = 1 << 17;
+
     fn create(path: PathBuf) -> PyResult<Self> {
         let mut part: OsString = path.clone().into();
         part.push(format!(".{}.part", std::process::id()));
@@ -316,41 +318,45 @@ impl Target {
         Ok(Self {
             path,
             part,
-            file: Some(BufWriter::with_capacity(1 << 16, file)),
+            file: Some(file),
+            waiting: Vec::with_capacity(2 * Self::SPILL),
         })
     }
 
-    fn write(&mut self, bytes: &[u8]) -> PyResult<()> {
-        match &mut self.file {
-            Some(file) => file
-                .write_all(bytes)
-                .map_err(|error| failed(&self.part, &error)),
-            None => Ok(()),
+    fn spill(&mut self) -> PyResult<()> {
+        if self.waiting.len() < Self::SPILL {
+            return Ok(());
         }
+        self.write()
+    }
+
+    fn write(&mut self) -> PyResult<()> {
+        if let Some(file) = &mut self.file {
+            file.write_all(&self.waiting)
+                .map_err(|error| failed(&self.part, &error))?;
+        }
+        self.waiting.clear();
+        Ok(())
     }
 
     fn write_row(&mut self, fields: &[String]) -> PyResult<()> {
-        let mut row = Vec::with_capacity(512);
         {
             let mut writer = csv::WriterBuilder::new()
                 .buffer_capacity(512)
-                .from_writer(&mut row);
+                .from_writer(&mut self.waiting);
             writer
                 .write_record(fields)
                 .and_then(|()| Ok(writer.flush()?))
                 .map_err(convert::invalid)?;
         }
-        self.write(&row)
+        self.spill()
     }
 
     fn finish(mut self) -> PyResult<()> {
-        let Some(file) = self.file.take() else {
-            return Ok(());
-        };
-        file.into_inner()
-            .map_err(std::io::IntoInnerError::into_error)
-            .and_then(|_| fs::rename(&self.part, &self.path))
-            .map_err(|error| failed(&self.path, &error))
+        self.write()?;
+        fs::rename(&self.part, &self.path).map_err(|error| failed(&self.path, &error))?;
+        self.file = None;
+        Ok(())
     }
 }
 

@@ -232,27 +232,39 @@ impl Scored {
         let mut points = 0;
         let mut signals: Vec<&'static str> = Vec::new();
         let mut why: Vec<String> = Vec::new();
-        let (visits, shown) = counter(intent, "website_visits")?;
+        let visits = counter(intent, "website_visits")?;
         if visits >= 5.0 {
             points += 8;
             signals.push("high_web_engagement");
-            why.push(format!("{shown} website visits (high engagement)"));
+            why.push(format!(
+                "{} website visits (high engagement)",
+                shown(intent, "website_visits")?
+            ));
         } else if visits >= 2.0 {
             points += 4;
             signals.push("web_engagement");
-            why.push(format!("{shown} website visits"));
+            why.push(format!(
+                "{} website visits",
+                shown(intent, "website_visits")?
+            ));
         }
-        let (downloads, shown) = counter(intent, "content_downloads")?;
+        let downloads = counter(intent, "content_downloads")?;
         if downloads >= 3.0 {
             points += 8;
             signals.push("content_engaged");
-            why.push(format!("{shown} content downloads (highly engaged)"));
+            why.push(format!(
+                "{} content downloads (highly engaged)",
+                shown(intent, "content_downloads")?
+            ));
         } else if downloads >= 1.0 {
             points += 4;
             signals.push("content_downloaded");
-            why.push(format!("{shown} content download(s)"));
+            why.push(format!(
+                "{} content download(s)",
+                shown(intent, "content_downloads")?
+            ));
         }
-        if counter(intent, "pricing_page_visits")?.0 >= 1.0 {
+        if counter(intent, "pricing_page_visits")? >= 1.0 {
             points += 6;
             signals.push("pricing_interest");
             why.push("visited pricing page (strong buy signal)".to_owned());
@@ -358,7 +370,7 @@ pub(super) fn campaign<N: Member>(
     {
         return Ok("sales_qualified_fasttrack");
     }
-    if counter(intent, "pricing_page_visits")?.0 >= 2.0 {
+    if counter(intent, "pricing_page_visits")? >= 2.0 {
         return Ok("high_intent_pricing");
     }
     Ok(match (kind, tier) {
@@ -379,7 +391,7 @@ pub(super) fn campaign<N: Member>(
         ("website_visitor", "tier_1") => "intent_based_tier1",
         ("website_visitor", "tier_2") => "intent_based_tier2",
         ("website_visitor", _) => "intent_based_nurture",
-        ("content_downloader", _) if counter(intent, "content_downloads")?.0 >= 3.0 => {
+        ("content_downloader", _) if counter(intent, "content_downloads")? >= 3.0 => {
             "content_engaged_sequence"
         }
         ("content_downloader", _) => "content_nurture",
@@ -415,7 +427,7 @@ pub(super) fn hooks<N: Member>(lead: &Given<N>, company: &Given<N>) -> Answer<Ve
     {
         hooks.push("Reference their tech stack".to_owned());
     }
-    if counter(company, "revenue_estimate")?.0 > 10_000_000.0 {
+    if counter(company, "revenue_estimate")? > 10_000_000.0 {
         hooks.push("Mention growth stage messaging".to_owned());
     }
     let title = match lead.get("title")? {
@@ -452,14 +464,19 @@ pub(super) fn name_and_title<N: Member>(lead: &Given<N>) -> Answer<(Tag<N>, Opti
     Ok((Tag::Text(name.into()), original.get("title")?))
 }
 
-/// `record.get(key, 0)` as it is compared and as it is printed.
-fn counter<N: Member>(record: &Given<N>, key: &'static str) -> Answer<(f64, String)> {
+/// `record.get(key, 0)` as it is compared.
+fn counter<N: Member>(record: &Given<N>, key: &'static str) -> Answer<f64> {
     match record.get(key)? {
-        None => Ok((0.0, "0".to_owned())),
-        Some(given) => {
-            let value = given.value()?;
-            Ok((number(&value)?, str_of(&value).into_owned()))
-        }
+        None => Ok(0.0),
+        Some(given) => number(&*given.value()?),
+    }
+}
+
+/// `record.get(key, 0)` as it is printed.
+fn shown<N: Member>(record: &Given<N>, key: &'static str) -> Answer<String> {
+    match record.get(key)? {
+        None => Ok("0".to_owned()),
+        Some(given) => Ok(str_of(&*given.value()?).into_owned()),
     }
 }
 
