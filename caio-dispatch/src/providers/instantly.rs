@@ -3,6 +3,8 @@
 //! The campaign's name carries the batch and each lead the delivery, so that what an answer did not
 //! tell can be looked up. Source of every fact: the vendor's published API.
 
+mod wire;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,13 +15,13 @@ use caio_core::requests::{self, Campaign, Message};
 use caio_core::terms::Provider;
 use jiff::SignedDuration;
 use reqwest::Method;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::http::{Call, CallError, Http};
 use super::{SETTLES_WITHIN, has_settled};
 use crate::channel::{Channel, Container, Outcome, Outgoing, Proof};
 use crate::ledger::LedgerEntry;
+use wire::{Added, CampaignRecord, LeadRecord, Listed};
 
 /// Letters handed over in one call. The provider takes 1000; what a crash leaves open is at most this.
 const CHUNK: usize = 100;
@@ -69,102 +71,6 @@ pub struct InstantlyChannel {
     clock: Arc<dyn Clock>,
     /// Ids of campaigns by name, as far as this process knows them.
     known: Mutex<BTreeMap<String, String>>,
-}
-
-/// A campaign, as far as it is looked at.
-#[derive(Debug, Clone, Deserialize)]
-struct CampaignRecord {
-    id: String,
-    #[serde(default)]
-    name: String,
-    status: i64,
-    #[serde(default)]
-    timestamp_created: String,
-    #[serde(default)]
-    email_list: Option<Vec<String>>,
-}
-
-/// A lead, as far as it is looked at.
-#[derive(Debug, Clone, Deserialize)]
-struct LeadRecord {
-    id: String,
-    #[serde(default)]
-    email: Option<String>,
-    #[serde(default)]
-    campaign: Option<String>,
-    #[serde(default)]
-    payload: Option<Value>,
-}
-
-impl LeadRecord {
-    /// The delivery that its letter belongs to; `None` where the provider does not say.
-    fn token(&self) -> Option<&str> {
-        self.payload.as_ref()?.get("caio_delivery")?.as_str()
-    }
-}
-
-/// A page of a listing.
-#[derive(Debug, Deserialize)]
-struct Listed<T> {
-    items: Vec<T>,
-    #[serde(default)]
-    next_starting_after: Option<String>,
-}
-
-/// Answer to an upload.
-#[derive(Debug, Deserialize)]
-struct Added {
-    #[serde(default)]
-    created_leads: Vec<CreatedLead>,
-    #[serde(default)]
-    in_blocklist: u64,
-    #[serde(default)]
-    duplicated_leads: u64,
-    #[serde(default)]
-    skipped_count: u64,
-    #[serde(default)]
-    invalid_email_count: u64,
-    #[serde(default)]
-    incomplete_count: u64,
-    #[serde(default)]
-    duplicate_email_count: u64,
-    #[serde(default)]
-    remaining_in_plan: Option<i64>,
-}
-
-#[derive(Debug, Deserialize)]
-struct CreatedLead {
-    id: String,
-    email: String,
-}
-
-impl Added {
-    /// Why leads were left out, in the provider's words.
-    fn why(&self) -> String {
-        let counts = [
-            (self.in_blocklist, "on its block list"),
-            (self.duplicated_leads, "in the campaign before"),
-            (self.skipped_count, "in another campaign"),
-            (self.invalid_email_count, "with an invalid address"),
-            (self.incomplete_count, "incomplete"),
-            (self.duplicate_email_count, "twice in the upload"),
-        ];
-        let said: Vec<String> = counts
-            .iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, what)| format!("{count} {what}"))
-            .collect();
-        match (said.is_empty(), self.remaining_in_plan) {
-            (true, Some(0)) => "the plan's uploads are used up".to_owned(),
-            (true, _) => "it does not say why".to_owned(),
-            (false, _) => said.join(", "),
-        }
-    }
-
-    /// Nobody is on a list that keeps them out for good: what was left out may be tried again.
-    fn is_plan_used_up(&self) -> bool {
-        self.remaining_in_plan == Some(0)
-    }
 }
 
 impl InstantlyChannel {

@@ -5,303 +5,32 @@ mod coexist;
 mod crash;
 mod scenarios;
 mod tidy;
+mod world;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use caio_core::batch::{Batch, BatchLimits, BatchStatus, SealKeys};
+use caio_core::Clock;
+use caio_core::batch::{Batch, BatchStatus};
 use caio_core::config::settings::Sender;
-use caio_core::draft::{Draft, DraftStatus, ModelRef};
+use caio_core::draft::DraftStatus;
 use caio_core::identity::draft_id;
-use caio_core::limits::LimitPolicy;
-use caio_core::safety::{ChannelState, Gate as Gatekeeper, Inputs, StopFlag, Switches};
 use caio_core::suppression::Scope;
-use caio_core::terms::{Medium, Mode, Motion, Provider, Step, Tier};
-use caio_core::{Clock, EmailKey, IdSource};
-use caio_dispatch::batches::{self, Batches};
+use caio_core::terms::{Medium, Motion, Provider, Step};
+use caio_dispatch::batches::{self};
 use caio_dispatch::channel::{
     Channel, Container, Fault, Outcome, Outgoing, Proof, RecordingChannel,
 };
-use caio_dispatch::coexist::authority::{self, System};
-use caio_dispatch::coexist::followed::Watch;
-use caio_dispatch::hive::Hive;
 use caio_dispatch::ledger::{DeliveryState, LedgerEntry};
-use caio_dispatch::migrate::Migrate;
-use caio_dispatch::operator::{Gate, Operator, RunReport};
-use caio_dispatch::plan::{self, PlanRequest};
-use caio_dispatch::review::Review;
+use caio_dispatch::plan::{self};
 use caio_dispatch::suppress::Suppress;
-use caio_dispatch::{DispatchError, ledger, records, review};
-use caio_state::conformance::{RedisServer, TestClock, TestIds};
+use caio_dispatch::{ledger, records, review};
+use caio_state::conformance::TestIds;
 use caio_state::stop::{self, Stop};
-use caio_state::{
-    Access, MemoryStore, RedisStore, SqliteStore, StateStore, StateStoreExt, Txn, TxnId, Write,
-};
+use caio_state::{StateStore, StateStoreExt, Write};
 use jiff::SignedDuration;
 
-struct World {
-    store: Arc<dyn StateStore>,
-    clock: Arc<TestClock>,
-    ids: Arc<TestIds>,
-    channel: Arc<RecordingChannel>,
-    home: (tempfile::TempDir, Option<RedisServer>),
-}
-
-fn keys() -> SealKeys {
-    SealKeys::parse("k1:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=").unwrap()
-}
-
-/// A world over each store.
-/// One world a backend.
-fn worlds(chunk: usize) -> Vec<World> {
-    let mut worlds = worlds_with_our_time(chunk);
-    let folder = tempfile::tempdir().unwrap();
-    let server = RedisServer::start(folder.path(), &[]).unwrap();
-    let options = server.options("caio-test");
-    let store = Arc::new(RedisStore::open(options, Access::ReadWrite).unwrap());
-    let world = World::new(store, TestClock::today(), chunk, (folder, Some(server)));
-    worlds.push(world);
-    worlds
-}
-
-/// Worlds whose store tells the time of our clock, which we may move.
-fn worlds_with_our_time(chunk: usize) -> Vec<World> {
-    let clock = TestClock::noon();
-    let memory = Arc::new(MemoryStore::new(clock.clone()));
-    let none = tempfile::tempdir().unwrap();
-    let memory = World::new(memory, clock, chunk, (none, None));
-    let clock = TestClock::noon();
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("x.db");
-    let file = Arc::new(SqliteStore::open(&path, clock.clone(), Access::ReadWrite).unwrap());
-    vec![memory, World::new(file, clock, chunk, (folder, None))]
-}
-
-fn person(number: usize) -> EmailKey {
-    EmailKey::parse(&format!("kim{number}@acorn{number}.example.com")).unwrap()
-}
-
-impl World {
-    fn new(
-        store: Arc<dyn StateStore>,
-        clock: Arc<TestClock>,
-        chunk: usize,
-        home: (tempfile::TempDir, Option<RedisServer>),
-    ) -> Self {
-        Self {
-            store,
-            clock,
-            ids: Arc::default(),
-            channel: Arc::new(RecordingChannel::new(Provider::Instantly, chunk)),
-            home,
-        }
-    }
-
-    async fn commit(&self, writes: Vec<Write>) {
-        let txn = Txn {
-            id: TxnId(self.ids.id()),
-            guards: vec![],
-            writes,
-        };
-        self.store.commit(&txn).await.unwrap();
-    }
-
-    async fn draft(&self, number: usize) -> String {
-        let recipient = person(number);
-        let draft = Draft {
-            id: draft_id(&recipient, Medium::Email, Step::FIRST),
-            status: DraftStatus::Pending,
-            to: recipient.to_string(),
-            recipient,
-            name: "Kim".to_owned(),
-            company: "Acorn".to_owned(),
-            medium: Medium::Email,
-            step: Step::FIRST,
-            motion: Motion::Outbound,
-            tier: Tier::One,
-            score: 90,
-            model: ModelRef {
-                name: "m".to_owned(),
-                digest: "d".to_owned(),
-            },
-            campaign: "nurture_sequence".to_owned(),
-            subject: format!("Subject {number}"),
-            body: format!("Body {number}"),
-            placeholder_sender: false,
-            facts_digest: String::new(),
-            source: String::new(),
-            flags: vec![],
-            created_at: "2026-03-02T12:00:00.000000Z".to_owned(),
-            decisions: vec![],
-        };
-        self.commit(records::put_draft(&draft, None).unwrap()).await;
-        self.review().approve(&draft.id).await.unwrap();
-        draft.id
-    }
-
-    fn review(&self) -> Review<'_> {
-        Review {
-            store: &*self.store,
-            clock: &*self.clock,
-            ids: &*self.ids,
-            by: "ann",
-        }
-    }
-
-    fn batches(&self) -> Batches<'_> {
-        Batches {
-            store: &*self.store,
-            clock: &*self.clock,
-            ids: &*self.ids,
-            by: "ann",
-        }
-    }
-
-    fn request() -> PlanRequest {
-        PlanRequest {
-            motion: Motion::Outbound,
-            tier: None,
-            room: 100,
-            limits: BatchLimits {
-                email_per_day: 100,
-                linkedin_per_day: 5,
-            },
-            expires_in: SignedDuration::from_hours(24),
-        }
-    }
-
-    /// It is us who send, and what the old system's folder knows is here.
-    async fn we_send(&self) {
-        let tools = (&*self.clock as _, &*self.ids as _);
-        authority::give(&*self.store, tools, "ann", Motion::Outbound, System::Caio)
-            .await
-            .unwrap();
-        self.migrate().follow(Hive::default()).await.unwrap();
-    }
-
-    fn today(&self) -> jiff::civil::Date {
-        self.clock.now().to_zoned(jiff::tz::TimeZone::UTC).date()
-    }
-
-    fn migrate(&self) -> Migrate<'_> {
-        Migrate {
-            store: &*self.store,
-            clock: &*self.clock,
-            ids: &*self.ids,
-            by: "ann",
-            dry_run: false,
-        }
-    }
-
-    /// An approved batch of `size` fresh drafts.
-    async fn approved(&self, size: usize) -> Batch {
-        self.we_send().await;
-        for number in 0..size {
-            self.draft(number).await;
-        }
-        let request = Self::request();
-        let plan = plan::plan(&*self.store, &request).await.unwrap();
-        assert_eq!(plan.offered.len(), size);
-        let batch = plan::batch(&plan, &request, &*self.clock, &*self.ids).unwrap();
-        self.batches().add(&batch).await.unwrap();
-        self.batches()
-            .approve(&batch.id, &batch.digest, None, &keys())
-            .await
-            .unwrap()
-    }
-
-    fn operator(&self, holder: &str) -> Operator {
-        self.operator_with(holder, self.channel.clone())
-    }
-
-    fn operator_with(&self, holder: &str, channel: Arc<dyn Channel>) -> Operator {
-        let limits = LimitPolicy {
-            email_per_day: 100,
-            email_per_hour: None,
-            email_per_domain_hour: None,
-            ..LimitPolicy::default()
-        };
-        Operator {
-            store: self.store.clone(),
-            channels: BTreeMap::from([(Provider::Instantly, channel)]),
-            clock: self.clock.clone(),
-            ids: self.ids.clone(),
-            keys: keys(),
-            gate: Gate { inputs: inputs() },
-            limits,
-            tiers: Vec::new(),
-            run_limit: None,
-            zone: jiff::tz::TimeZone::UTC,
-            holder: holder.to_owned(),
-            lease: SignedDuration::from_secs(60),
-            coexist: Some(Watch::elsewhere(SignedDuration::from_hours(48))),
-        }
-    }
-
-    async fn run(&self, batch: &Batch) -> Result<RunReport, DispatchError> {
-        self.operator("one")
-            .execute(&batch.id, Motion::Outbound)
-            .await
-    }
-
-    /// What the channel received, as `to: subject / body`.
-    fn received(&self) -> Vec<String> {
-        let mut received: Vec<String> = self
-            .channel
-            .received()
-            .into_iter()
-            .map(|(_, it)| format!("{}: {} / {}", it.to, it.subject, it.body))
-            .collect();
-        received.sort();
-        received
-    }
-
-    async fn edit_record(&self, batch: &Batch) {
-        let key = records::batch(&batch.id);
-        self.commit(vec![Write::Put {
-            key,
-            value: serde_json::to_vec(batch).unwrap(),
-            expires_in: None,
-        }])
-        .await;
-    }
-}
-
-/// Nothing stands against sending.
-fn inputs() -> Inputs {
-    Inputs {
-        requested: Mode::Live,
-        stop_env: None,
-        stop_flag: StopFlag::Clear,
-        access: None,
-        cors: None,
-        gate: Gatekeeper::Sealed,
-        seal_key: true,
-        limits: vec![],
-        switches: Switches {
-            actually_send: true,
-            shadow_mode_off: true,
-            max_daily_sends: None,
-            phase_sends: true,
-            operator_enabled: true,
-            provider_enabled: true,
-        },
-        contradictions: vec![],
-        sender_missing: vec![],
-        model_adopted: true,
-        channel: ChannelState::DraftsFirst,
-    }
-}
-
-fn state_of(report: &RunReport, number: usize) -> (&'static str, &str) {
-    let item = report
-        .items
-        .iter()
-        .find(|it| it.recipient == person(number).as_str())
-        .unwrap();
-    (item.state, &item.detail)
-}
+pub(crate) use world::{World, keys, person, state_of, worlds, worlds_with_our_time};
 
 #[tokio::test]
 async fn a_batch_goes_out_once_each_person_with_their_own_words() {
