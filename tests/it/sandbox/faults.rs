@@ -173,7 +173,7 @@ fn a_rule_that_could_never_fire_is_refused_and_none_is_kept() {
         ),
         (
             json!({ "operation": CREATE, "nth": 1, "kind": "slow", "hold_ms": 1 }),
-            "takes no `hold_ms`",
+            "needs `ms`",
         ),
         (
             json!({ "operation": CREATE, "nth": 1, "kind": "ignore_cursor" }),

@@ -201,7 +201,7 @@ impl Asked {
         }
     }
 
-    /// What a kind does not know would be overlooked.
+    /// What a kind does not know would be overlooked; only pauses may stand in a rule of any kind.
     fn check_fields(&self) -> Result<(), String> {
         let given = [
             ("body", self.body.is_some()),
@@ -209,18 +209,14 @@ impl Asked {
             ("content_type", self.content_type.is_some()),
             ("counter", self.counter.is_some()),
             ("effect", self.effect.is_some()),
-            ("hold_ms", self.hold_ms.is_some()),
             ("leads", self.leads.is_some()),
-            ("ms", self.ms.is_some()),
             ("retry_after", self.retry_after.is_some()),
         ];
         let takes: &[&str] = match self.kind {
             Kind::ContentType => &["content_type"],
             Kind::Html => &["effect"],
             Kind::Partial => &["leads", "counter"],
-            Kind::Slow => &["ms"],
             Kind::Status => &["code", "body", "retry_after", "effect"],
-            Kind::TimeoutAfter | Kind::TimeoutBefore => &["hold_ms"],
             Kind::ZeroCounts => &["counter"],
             _ => &[],
         };
@@ -234,10 +230,11 @@ impl Asked {
     }
 
     fn fault(&self) -> Result<Fault, String> {
-        let pause = self.hold_ms.or(self.ms);
-        if pause.is_some_and(|pause| pause > MAX_HOLD_MS) {
+        let longest = self.hold_ms.max(self.ms);
+        if longest.is_some_and(|pause| pause > MAX_HOLD_MS) {
             return Err(format!("longer than {MAX_HOLD_MS} ms"));
         }
+        let hold = self.hold_ms.unwrap_or(DEFAULT_HOLD_MS);
         let own = Fault {
             effect: true,
             twist: Twist::default(),
@@ -288,15 +285,15 @@ impl Asked {
                 ..Twist::default()
             }),
             Kind::Slow => Fault {
-                hold: Duration::from_millis(pause.ok_or("`slow` needs `ms`")?),
+                hold: Duration::from_millis(self.ms.ok_or("`slow` needs `ms`")?),
                 ..own
             },
             Kind::Status => ending(
                 self.effect.unwrap_or(false),
                 Ending::Replace(self.status()?),
             ),
-            Kind::TimeoutAfter => dropped(true, pause.unwrap_or(DEFAULT_HOLD_MS)),
-            Kind::TimeoutBefore => dropped(false, pause.unwrap_or(DEFAULT_HOLD_MS)),
+            Kind::TimeoutAfter => dropped(true, hold),
+            Kind::TimeoutBefore => dropped(false, hold),
             Kind::ZeroCounts => twisted(Twist {
                 land: Some(0),
                 counter: self.counter.clone(),
