@@ -139,3 +139,29 @@ def test_a_record_that_holds_itself_is_refused():
     with pytest.raises(caio_py.InvalidInput, match="nested"):
         compat.instantly_lead({"recipient_data": lead})
     assert compat.segment_lead(lead)["company"] == "", "the old scorer looks no deeper"
+
+
+def test_a_legacy_id_makes_its_recipient_ineligible(tmp_path, write_files):
+    """The old tests' scenario: a day's record names a shadow id alone."""
+    write_files(tmp_path / "shadow_mode_emails", {"legacy.json": {"email_id": "legacy", "to": "Repeat@Example.com"}})
+    changed, leads = compat.migrate_legacy_dedup(["legacy"], tmp_path)
+    assert (changed, leads) == (True, ["legacy", "email:repeat@example.com"])
+    assert compat.migrate_legacy_dedup(leads, tmp_path) == (False, leads)
+    assert not compat.is_lead_eligible("repeat@example.com", leads, tmp_path)
+    assert compat.is_lead_eligible("repeat@example.com", ["legacy"], tmp_path), "before, nobody knew"
+
+
+def test_the_scope_that_was_approved_is_the_scope_that_is_valid():
+    """The old tests' scenario: what drifts after approval, or has been executed, is refused."""
+    frozen = batch(approved_shadow_email_ids=["seed_1", "seed_2"])
+    assert compat.validate_batch(frozen, "outbound", NOW) is None
+    for members, kind in (
+        ({"approved_shadow_email_ids": ["seed_1", "seed_2", "seed_3"]}, "hash_mismatch"),
+        ({"approved_linkedin_shadow_ids": ["seed_1"]}, "hash_mismatch"),
+        ({"executed_at": "2026-11-02T11:00:00+00:00"}, "already_executed"),
+        ({"execution_report": {"run_id": "op_out_1"}}, "already_executed"),
+    ):
+        with pytest.raises(caio_py.BatchInvalid) as caught:
+            compat.validate_batch({**frozen, **members}, "outbound", NOW)
+        assert caught.value.kind == kind
+    assert compat.validate_batch({**frozen, "approved_shadow_email_ids": ["seed_2", "seed_1"]}, "outbound", NOW) is None
