@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use caio_core::batch::BatchItem;
 use caio_core::requests::Message;
 use caio_core::terms::{Provider, Tier};
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::LedgerEntry;
@@ -117,6 +118,10 @@ pub trait Channel: Debug + Display + Send + Sync {
 
     /// Most messages in one call of [`deliver`](Self::deliver).
     fn chunk(&self) -> usize;
+
+    /// How long a call whose answer was lost may still take effect. Before that nothing is asked:
+    /// what is not there may still arrive.
+    fn settles_within(&self) -> SignedDuration;
 
     /// Hands `items` to the provider; answers one outcome an item, in order.
     async fn deliver(&self, container: &Container, items: &[Outgoing]) -> Vec<Outcome>;

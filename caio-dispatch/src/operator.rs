@@ -5,6 +5,7 @@ mod claim;
 mod recover;
 mod runner;
 mod step;
+mod unknown;
 
 pub use check::{Checked, Ready, check_item, outgoing, preview};
 pub use runner::{Gate, ItemReport, Operator, RunReport};

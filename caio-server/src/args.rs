@@ -94,6 +94,9 @@ pub(crate) enum Command {
     Doctor,
     /// Stand-ins of the providers on this machine: see what would be delivered, without an account
     Sandbox(SandboxArgs),
+    /// What became of each delivery, and those of which nobody knows
+    #[command(subcommand)]
+    Ledger(LedgerCommand),
     /// Carry state from one place to another
     #[command(subcommand)]
     State(StateCommand),
@@ -102,6 +105,39 @@ pub(crate) enum Command {
         /// Which shell
         shell: Shell,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LedgerCommand {
+    /// Ask the providers what became of the deliveries that nobody knows about; sends nothing
+    Reconcile,
+    /// Record what a person has found out about one of them
+    #[command(
+        after_help = "Example: caio ledger resolve ID not-sent --reason \"not in the campaign\""
+    )]
+    Resolve {
+        /// Its id
+        delivery: String,
+        /// What became of it
+        outcome: Resolution,
+        /// How it was found out
+        #[arg(long)]
+        reason: String,
+    },
+    /// Deliveries of a batch, or to a person
+    Show {
+        /// A batch's id, or an address
+        of: String,
+    },
+}
+
+/// What a person says became of a delivery.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Resolution {
+    /// The provider has it
+    Accepted,
+    /// The provider does not have it; it may be approved and sent again
+    NotSent,
 }
 
 #[derive(Debug, Subcommand)]

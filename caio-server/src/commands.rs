@@ -5,6 +5,7 @@ mod dispatch;
 mod drafts;
 mod icp;
 mod leads;
+mod ledger;
 mod run;
 mod sandbox;
 mod setup;
@@ -34,6 +35,7 @@ pub(crate) async fn run(context: Context, command: Command) -> Result<Exit> {
         Command::Icp(command) => icp::run(&context, command).await,
         Command::Init => setup::init(&context),
         Command::Leads(command) => leads::run(&context, command).await,
+        Command::Ledger(command) => ledger::run(&context, command).await,
         Command::Resume => status::resume(&context).await,
         Command::Run(args) => run::run(&context, args).await,
         Command::Sandbox(args) => sandbox::run(&context, args).await,

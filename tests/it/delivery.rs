@@ -189,6 +189,58 @@ fn one_move_stops_what_is_here_and_what_is_there() {
 }
 
 #[test]
+fn what_nobody_knows_is_found_out_or_decided() {
+    let sandbox = Sandbox::start();
+    // Looking again takes longer than the short lease of the other tests.
+    let place = place(&sandbox).variable("CAIO_LEASE_MS", "20000");
+    let id = approved(&place);
+    // The upload has no effect, nor has the look that follows an answer.
+    for operation in ["add_leads", "list_leads"] {
+        sandbox.fault(&json!({
+            "operation": format!("instantly.{operation}"), "nth": "every", "kind": "reset_before",
+        }));
+    }
+    let report = place.json(3, LIVE);
+    assert_eq!(report["run"]["status"], "unknown", "{report}");
+    let shown = place.json(0, &["ledger", "show", &id])["entries"].clone();
+    let entries = shown.as_array().unwrap();
+    assert_eq!(entries.len(), PEOPLE);
+    let first = entries[0]["id"].as_str().unwrap();
+    let person = entries[0]["item"]["recipient"].as_str().unwrap();
+    assert!(
+        place
+            .expect(0, &["ledger", "show", person])
+            .out
+            .contains(first)
+    );
+    let said = [
+        "ledger",
+        "resolve",
+        first,
+        "accepted",
+        "--reason",
+        "seen there",
+    ];
+    place.expect(0, &said);
+    let again = place.expect(1, &said);
+    assert!(
+        again.err.contains("[ledger.nothing_unknown]"),
+        "{}",
+        again.err
+    );
+    place.expect(3, &["ledger", "reconcile"]);
+    sandbox.control("DELETE", "faults", None);
+    // The others are not there, and go with the next batch.
+    place.expect(0, &["ledger", "reconcile"]);
+    assert!(leads(&sandbox).is_empty());
+    batch(&place);
+    place.json(0, LIVE);
+    assert_eq!(leads(&sandbox).len(), PEOPLE - 1);
+    let history = place.expect(0, &["history", "--limit", "500"]).out;
+    assert!(history.contains("seen there (said by kim)"), "{history}");
+}
+
+#[test]
 fn whatever_the_provider_answers_nobody_is_written_to_twice() {
     let sandbox = Sandbox::start();
     for (operation, kind, more) in [

@@ -66,7 +66,10 @@ impl BatchStatus {
         match self {
             Self::Pending => &[Self::Approved, Self::Rejected, Self::Expired],
             Self::Approved => &[Self::Executing, Self::Expired, Self::Rejected],
-            Self::Executing => &[Self::Executed, Self::Partial, Self::Failed, Self::Unknown],
+            // Unknown: until the provider, or a person, has said what became of each.
+            Self::Executing | Self::Unknown => {
+                &[Self::Executed, Self::Partial, Self::Failed, Self::Unknown]
+            }
             _ => &[],
         }
     }
@@ -221,7 +224,7 @@ impl Batch {
         Ok(next)
     }
 
-    /// executing → executed, partial, failed or unknown, from one outcome for each draft.
+    /// executing or unknown → executed, partial, failed or unknown, from one outcome for each draft.
     ///
     /// Unknown if one outcome is; executed if all items were accepted; failed if none was (also
     /// when there was none: BT-15); else partial. Refuses missing and stray outcomes.

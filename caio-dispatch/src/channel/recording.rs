@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use caio_core::terms::Provider;
+use jiff::SignedDuration;
 
 use super::{Channel, Container, Outcome, Outgoing, Proof};
 use crate::ledger::LedgerEntry;
@@ -81,6 +82,10 @@ impl Channel for RecordingChannel {
 
     fn chunk(&self) -> usize {
         self.chunk
+    }
+
+    fn settles_within(&self) -> SignedDuration {
+        SignedDuration::ZERO
     }
 
     async fn deliver(&self, container: &Container, items: &[Outgoing]) -> Vec<Outcome> {

@@ -150,7 +150,8 @@ pub(super) async fn item(context: &mut Context<'_>, slot: usize) -> Result<Event
     let claimed = checked.draft.claim()?;
 
     // The first guards are those whose failure is told apart below.
-    let mut guards = vec![Guard::StopAbsent, fence(context), context.authority.clone()];
+    let mut guards = vec![Guard::StopAbsent, fence(context)];
+    guards.extend(context.authority.clone());
     let fixed = guards.len();
     guards.extend(windows.iter().map(|window| Guard::Ceiling {
         counter: records::limit(&window.key),
@@ -197,7 +198,7 @@ pub(super) async fn item(context: &mut Context<'_>, slot: usize) -> Result<Event
         }
         CommitOutcome::Refused { guard: 0 } => Event::Stopped(STOPPED.to_owned()),
         CommitOutcome::Refused { guard: 1 } => Event::StoreFailed(FENCED.to_owned()),
-        CommitOutcome::Refused { guard: 2 } => Event::Stopped(AUTHORITY.to_owned()),
+        CommitOutcome::Refused { guard } if guard < fixed => Event::Stopped(AUTHORITY.to_owned()),
         CommitOutcome::Refused { guard } => match windows.get(guard - fixed) {
             Some(window) => Event::ItemRefused(format!(
                 "limit reached: {} of {} in window {}",

@@ -1,50 +1,101 @@
 //! The items of a run as the ledger knows them: after a crash, what was intended is asked for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use caio_core::terms::Provider;
+use jiff::Timestamp;
 
 use super::claim;
 use super::runner::Context;
 use super::step::{Slot, SlotState};
 use crate::channel::{Outcome, Proof};
-use crate::error::Result;
+use crate::error::{DispatchError, Result};
 use crate::ledger::{self, DeliveryState, LedgerEntry};
 
-/// A slot for each item; items that an interrupted run had claimed are reconciled first.
+/// A slot for each item. What an interrupted run had claimed, and what nobody knew, is asked for
+/// first.
+///
+/// # Errors
+/// [`DispatchError::Refused`] with `delivery.settling` while a lost call may still take effect.
 pub(super) async fn slots(context: &Context<'_>) -> Result<Vec<Slot>> {
+    let mut slots = known(context).await?;
+    let places: BTreeMap<String, usize> = (0..slots.len())
+        .map(|slot| (context.delivery(slot), slot))
+        .collect();
+    let mut open: BTreeMap<Provider, Vec<(usize, LedgerEntry)>> = BTreeMap::new();
+    for entry in ledger::of_batch(&*context.operator.store, &context.batch.id).await? {
+        let is_open = matches!(
+            entry.state,
+            DeliveryState::Intended | DeliveryState::Unknown
+        );
+        if is_open && let Some(slot) = places.get(&entry.id).copied() {
+            let asked = open.entry(entry.item.provider).or_default();
+            asked.push((slot, entry));
+        }
+    }
+    for (provider, asked) in &open {
+        let entries = asked.iter().map(|(_, entry)| entry);
+        settled(context, *provider, entries)?;
+    }
+    for (provider, asked) in open {
+        let intended: BTreeSet<usize> = asked
+            .iter()
+            .filter(|(_, entry)| entry.state == DeliveryState::Intended)
+            .map(|(slot, _)| *slot)
+            .collect();
+        for (slot, outcome) in reconcile(context, provider, asked).await {
+            claim::record(context, slot, &outcome).await?;
+            if intended.contains(&slot) {
+                context.tell(slot, &outcome).await?;
+            }
+            slots[slot].state = SlotState::Ended(outcome);
+        }
+    }
+    Ok(slots)
+}
+
+/// A slot for each item, as the ledger has it.
+pub(super) async fn known(context: &Context<'_>) -> Result<Vec<Slot>> {
     let entries = ledger::of_batch(&*context.operator.store, &context.batch.id).await?;
     let known: BTreeMap<&str, &LedgerEntry> = entries
         .iter()
         .map(|entry| (entry.id.as_str(), entry))
         .collect();
-    let mut slots = Vec::with_capacity(context.order.len());
-    let mut open: BTreeMap<Provider, Vec<(usize, LedgerEntry)>> = BTreeMap::new();
-    for slot in 0..context.order.len() {
+    let slot = |slot: usize| {
         let entry = known.get(context.delivery(slot).as_str()).copied();
-        if let Some(entry) = entry
-            && matches!(
-                entry.state,
-                DeliveryState::Intended | DeliveryState::Unknown
-            )
-        {
-            open.entry(entry.item.provider)
-                .or_default()
-                .push((slot, entry.clone()));
-        }
-        let state = entry.map_or(SlotState::Waiting, state_of);
-        slots.push(Slot {
+        Slot {
             container: context.container(slot),
-            state,
-        });
-    }
-    for (provider, asked) in open {
-        for (slot, outcome) in reconcile(context, provider, asked).await {
-            claim::record(context, slot, &outcome).await?;
-            slots[slot].state = SlotState::Ended(outcome);
+            state: entry.map_or(SlotState::Waiting, state_of),
         }
+    };
+    Ok((0..context.order.len()).map(slot).collect())
+}
+
+/// Refuses while what was handed over last may still arrive.
+fn settled<'a>(
+    context: &Context<'_>,
+    provider: Provider,
+    entries: impl Iterator<Item = &'a LedgerEntry>,
+) -> Result<()> {
+    let Some(channel) = context.operator.channels.get(&provider) else {
+        return Ok(());
+    };
+    let now = context.operator.clock.now();
+    let left = |entry: &LedgerEntry| {
+        let since = entry.settled_at.as_ref().unwrap_or(&entry.intended_at);
+        let since: Timestamp = since.parse().ok()?;
+        Some(channel.settles_within() - now.duration_since(since))
+    };
+    match entries.filter_map(left).max() {
+        Some(left) if left.is_positive() => Err(DispatchError::Refused {
+            code: "delivery.settling",
+            reason: format!(
+                "what was handed to {provider} last may still arrive; run again in {} seconds",
+                left.as_secs() + 1
+            ),
+        }),
+        _ => Ok(()),
     }
-    Ok(slots)
 }
 
 /// Asks the provider what became of `asked`; without a channel nobody can tell.

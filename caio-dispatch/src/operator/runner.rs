@@ -110,8 +110,8 @@ pub(super) struct Context<'a> {
     pub(super) held: Held,
     /// The Python system's locks, while it runs beside us.
     pub(super) locks: Option<PythonLocks>,
-    /// Holds while it is us who send for this motion.
-    pub(super) authority: Guard,
+    /// Holds while it is us who send for this motion; absent where nothing is sent.
+    pub(super) authority: Option<Guard>,
     /// Positions in `batch.items`, in the order of delivery.
     pub(super) order: Vec<usize>,
     /// What each claimed item will say, by slot.
@@ -133,24 +133,28 @@ impl Operator {
                 reason,
             });
         }
-        let lease = Lease::new(records::executor_lease(batch));
-        let held = lease
-            .acquire(
-                &*self.store,
-                &*self.ids,
-                &self.holder,
-                "execute",
-                self.lease,
-            )
-            .await?
-            .map_err(|holder| DispatchError::Refused {
-                code: "lease.held",
-                reason: format!("batch `{batch}` is being executed by {holder}"),
-            })?;
+        let held = self.take(batch).await?;
         let report = self.run_alone(batch, motion, held.clone()).await;
-        // Released in any case: a run that failed is finished by whoever comes next.
-        lease.release(&*self.store, &*self.ids, &held).await?;
+        self.give_back(batch, &held).await?;
         report
+    }
+
+    /// Takes the executor's lease of a batch.
+    pub(super) async fn take(&self, batch: &str) -> Result<Held> {
+        let lease = Lease::new(records::executor_lease(batch));
+        let (store, ids) = (&*self.store, &*self.ids);
+        let taken = lease.acquire(store, ids, &self.holder, "execute", self.lease);
+        taken.await?.map_err(|holder| DispatchError::Refused {
+            code: "lease.held",
+            reason: format!("batch `{batch}` is being executed by {holder}"),
+        })
+    }
+
+    /// Gives it back, however the run went: whoever comes next finishes what was left.
+    pub(super) async fn give_back(&self, batch: &str, held: &Held) -> Result<()> {
+        let lease = Lease::new(records::executor_lease(batch));
+        lease.release(&*self.store, &*self.ids, held).await?;
+        Ok(())
     }
 
     /// Keeps the Python system out for as long as the run takes.
@@ -190,18 +194,14 @@ impl Operator {
         let two = self.coexist.is_some();
         let authority = authority::ours(&*self.store, batch.motion, two).await?;
         self.follow().await?;
-        let mut order: Vec<usize> = (0..batch.items.len()).collect();
-        order.sort_by_key(|position| {
-            let item = &batch.items[*position];
-            (item.provider, item.tier, item.pool.clone(), *position)
-        });
+        let order = order(&batch);
         let mut context = Context {
             operator: self,
             batch,
             run,
             held,
             locks,
-            authority,
+            authority: Some(authority),
             order,
             outgoing: BTreeMap::new(),
         };
@@ -226,7 +226,7 @@ impl Operator {
             .await
     }
 
-    fn chunk(&self) -> usize {
+    pub(super) fn chunk(&self) -> usize {
         self.channels
             .values()
             .map(|channel| channel.chunk())
@@ -285,7 +285,7 @@ impl Context<'_> {
     }
 
     /// Tells the Python system of a message that is, or may be, out.
-    async fn tell(&self, slot: usize, outcome: &Outcome) -> Result<()> {
+    pub(super) async fn tell(&self, slot: usize, outcome: &Outcome) -> Result<()> {
         let may_be_out = matches!(outcome, Outcome::Accepted { .. } | Outcome::Unknown { .. });
         if self.locks.is_none() || !may_be_out {
             return Ok(());
@@ -340,7 +340,7 @@ impl Context<'_> {
         Ok(Event::Delivered(channel.deliver(container, &items).await))
     }
 
-    async fn settle(&mut self, run: &Run) -> Result<Event> {
+    pub(super) async fn settle(&mut self, run: &Run) -> Result<Event> {
         let outcomes: BTreeMap<String, ItemOutcome> = run
             .outcomes()
             .into_iter()
@@ -351,7 +351,7 @@ impl Context<'_> {
         Ok(Event::Settled)
     }
 
-    async fn report(&self, run: &Run) -> Result<RunReport> {
+    pub(super) async fn report(&self, run: &Run) -> Result<RunReport> {
         let store = &*self.operator.store;
         let batch = crate::batches::one(store, &self.batch.id).await?;
         let items = run.slots.iter().zip(&self.order).map(|(slot, position)| {
@@ -377,6 +377,16 @@ impl Context<'_> {
     pub(super) fn delivery(&self, slot: usize) -> String {
         ledger::delivery_id(&self.batch.id, &self.batch.items[self.order[slot]])
     }
+}
+
+/// Items by where they go, each container's together.
+pub(super) fn order(batch: &Batch) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..batch.items.len()).collect();
+    order.sort_by_key(|position| {
+        let item = &batch.items[*position];
+        (item.provider, item.tier, item.pool.clone(), *position)
+    });
+    order
 }
 
 /// What stands against sending, if anything does.

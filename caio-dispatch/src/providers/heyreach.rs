@@ -312,6 +312,10 @@ impl Channel for HeyReachChannel {
         CHUNK
     }
 
+    fn settles_within(&self) -> SignedDuration {
+        self.options.settles_within
+    }
+
     async fn deliver(&self, container: &Container, items: &[Outgoing]) -> Vec<Outcome> {
         let refused: Vec<Option<Outcome>> = items.iter().map(incomplete).collect();
         let whole: Vec<Outgoing> = items

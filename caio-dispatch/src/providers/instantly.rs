@@ -424,6 +424,10 @@ impl Channel for InstantlyChannel {
         CHUNK
     }
 
+    fn settles_within(&self) -> SignedDuration {
+        self.options.settles_within
+    }
+
     async fn deliver(&self, container: &Container, items: &[Outgoing]) -> Vec<Outcome> {
         let campaign = Campaign {
             name: &container.name,

@@ -127,6 +127,9 @@ impl Channel for Mortal<dyn Channel> {
     fn chunk(&self) -> usize {
         self.1.chunk()
     }
+    fn settles_within(&self) -> SignedDuration {
+        self.1.settles_within()
+    }
     async fn deliver(&self, container: &Container, items: &[Outgoing]) -> Vec<Outcome> {
         self.0.step(self.1.deliver(container, items)).await
     }

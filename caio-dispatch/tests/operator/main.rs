@@ -5,6 +5,7 @@ mod coexist;
 mod crash;
 mod scenarios;
 mod tidy;
+mod unknown;
 mod world;
 
 use std::sync::Arc;
@@ -244,6 +245,9 @@ impl Channel for StoppingChannel {
     fn chunk(&self) -> usize {
         self.0.chunk()
     }
+    fn settles_within(&self) -> SignedDuration {
+        self.0.settles_within()
+    }
     async fn deliver(&self, container: &Container, items: &[Outgoing]) -> Vec<Outcome> {
         let stop = Stop {
             by: "ann".to_owned(),
@@ -330,6 +334,9 @@ impl Channel for DyingChannel {
     }
     fn chunk(&self) -> usize {
         self.0.chunk()
+    }
+    fn settles_within(&self) -> SignedDuration {
+        self.0.settles_within()
     }
     async fn deliver(&self, container: &Container, items: &[Outgoing]) -> Vec<Outcome> {
         self.0.deliver(container, items).await;

@@ -1,6 +1,6 @@
 //! `caio dispatch`: what an approved batch would send, what every safety layer says to it, and sending.
 
-mod live;
+pub(super) mod live;
 
 use std::collections::BTreeMap;
 
@@ -95,7 +95,7 @@ pub(super) async fn run(context: &Context, args: DispatchArgs) -> Result<Exit> {
 }
 
 /// Everything that the verdict is made from.
-async fn inputs(
+pub(super) async fn inputs(
     context: &Context,
     store: &dyn StateStore,
     batch: Option<&Batch>,

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use caio_core::batch::BatchStatus;
 use caio_core::safety::Inputs;
-use caio_core::terms::Tier;
+use caio_dispatch::batches;
 use caio_dispatch::coexist::followed::Watch;
 use caio_dispatch::operator::{Gate, Operator, RunReport};
 use caio_dispatch::policy::Policy;
-use caio_state::Access;
+use caio_state::{Access, StateStore};
 use jiff::SignedDuration;
 use serde_json::json;
 
@@ -34,11 +34,42 @@ pub(super) async fn run(
     batch: &str,
 ) -> Result<Exit> {
     let store = context.open(Access::ReadWrite)?;
+    let mut operator = operator(context, store, policy, inputs, channels)?;
+    operator.tiers.extend(args.tier);
+    operator.run_limit = args.limit;
+    unknown(context, &operator).await?;
+    let report = operator.execute(batch, args.motion).await?;
+    Ok(print(context, &report))
+}
+
+/// Asks first what became of deliveries that nobody knew about; a batch that cannot be settled yet
+/// keeps none of the others back.
+async fn unknown(context: &Context, operator: &Operator) -> Result<()> {
+    for batch in batches::list(&*operator.store, BatchStatus::Unknown).await? {
+        match operator.reconcile(&batch.id).await {
+            Ok(report) => context
+                .printer
+                .note(&format!("batch {} is {} now", report.batch, report.status)),
+            Err(error) => context
+                .printer
+                .warn(&format!("batch {} stays unknown: {error}", batch.id)),
+        }
+    }
+    Ok(())
+}
+
+/// The operator over these channels, for all tiers that may go now.
+pub(crate) fn operator(
+    context: &Context,
+    store: Arc<dyn StateStore>,
+    policy: &Policy,
+    inputs: Inputs,
+    channels: Channels,
+) -> Result<Operator> {
     let keys = context.seal_keys(false)?.ok_or_else(|| {
         Failure::new("seal.key", "there is no key to verify the seal with").exit(Exit::Blocked)
     })?;
-    let tiers: Vec<Tier> = args.tier.into_iter().chain(policy.ramp.tier).collect();
-    let operator = Operator {
+    Ok(Operator {
         store,
         channels,
         clock: Arc::clone(&context.clock),
@@ -46,15 +77,13 @@ pub(super) async fn run(
         keys,
         gate: Gate { inputs },
         limits: policy.limits.clone(),
-        tiers,
-        run_limit: args.limit,
+        tiers: policy.ramp.tier.into_iter().collect(),
+        run_limit: None,
         zone: context.zone()?,
         holder: format!("{} (process {})", context.by()?, std::process::id()),
         lease: lease(context)?,
         coexist: coexist(context)?,
-    };
-    let report = operator.execute(batch, args.motion).await?;
-    Ok(print(context, &report))
+    })
 }
 
 /// `CAIO_LEASE_MS`, for whoever has to take over sooner.
@@ -88,7 +117,8 @@ fn coexist(context: &Context) -> Result<Option<Watch>> {
     }
 }
 
-fn print(context: &Context, report: &RunReport) -> Exit {
+/// Says what became of each item.
+pub(crate) fn print(context: &Context, report: &RunReport) -> Exit {
     let printer = &context.printer;
     if printer.is_json() {
         printer.json(&json!({ "run": report, "written": true }));
