@@ -262,6 +262,7 @@ pub(super) async fn record(context: &Context<'_>, slot: usize, outcome: &Outcome
     writes.extend(event.about(&next.item.recipient).because(detail).writes()?);
     match commit(store, &*operator.ids, guards, writes).await? {
         CommitOutcome::Committed => Ok(()),
+        CommitOutcome::Refused { guard: 1 } => Err(lease_lost()),
         CommitOutcome::Refused { .. } => Err(DispatchError::Conflict {
             what: "ledger entry",
             id: next.id,
@@ -292,10 +293,19 @@ pub(super) async fn settle(
     let guards = vec![Guard::Unchanged(key, version), fence(context)];
     match commit(store, &*operator.ids, guards, writes).await? {
         CommitOutcome::Committed => Ok(next),
+        CommitOutcome::Refused { guard: 1 } => Err(lease_lost()),
         CommitOutcome::Refused { .. } => Err(DispatchError::Conflict {
             what: "batch",
             id: next.id,
         }),
+    }
+}
+
+/// The provider took longer than the lease lives: whoever comes next finishes what is open.
+fn lease_lost() -> DispatchError {
+    DispatchError::Refused {
+        code: "lease.lost",
+        reason: "the lease ended before the provider had answered; run again".to_owned(),
     }
 }
 
