@@ -126,7 +126,8 @@ pub trait Channel: Debug + Display + Send + Sync {
     /// Hands `items` to the provider; answers one outcome an item, in order.
     async fn deliver(&self, container: &Container, items: &[Outgoing]) -> Vec<Outcome>;
 
-    /// Asks the provider what became of deliveries whose outcome is unknown; one proof an entry.
+    /// Asks the provider what became of deliveries whose outcome is unknown, once their calls have
+    /// [settled](Self::settles_within): what is not there is not delivered. One proof an entry.
     async fn reconcile(&self, entries: &[LedgerEntry]) -> Vec<Proof>;
 
     /// Stops everything that runs at the provider; says how many campaigns are stopped, verified.

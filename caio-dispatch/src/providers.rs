@@ -12,17 +12,7 @@ pub use heyreach::{HeyReachChannel, HeyReachOptions};
 pub use http::{Auth, CallError, Endpoint, EndpointError, Http, HttpOptions};
 pub use instantly::{InstantlyChannel, InstantlyOptions};
 
-use jiff::{SignedDuration, Timestamp};
-
-use crate::ledger::LedgerEntry;
+use jiff::SignedDuration;
 
 /// How long an answer that was lost may still take effect: only then *not there* means *not sent*.
 pub const SETTLES_WITHIN: SignedDuration = SignedDuration::from_secs(120);
-
-/// Whether what was intended then has taken effect by now, if it ever does.
-fn has_settled(entry: &LedgerEntry, now: Timestamp, within: SignedDuration) -> bool {
-    let since = entry.settled_at.as_ref().unwrap_or(&entry.intended_at);
-    since
-        .parse::<Timestamp>()
-        .is_ok_and(|since| now.duration_since(since) >= within)
-}

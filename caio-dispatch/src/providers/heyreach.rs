@@ -2,18 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
-use caio_core::Clock;
 use caio_core::requests::{self, Campaign, Message};
 use caio_core::terms::Provider;
 use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::SETTLES_WITHIN;
 use super::http::{Call, CallError, Http};
-use super::{SETTLES_WITHIN, has_settled};
 use crate::channel::{Channel, Container, Outcome, Outgoing, Proof};
 use crate::ledger::LedgerEntry;
 
@@ -49,7 +48,6 @@ impl Default for HeyReachOptions {
 pub struct HeyReachChannel {
     http: Http,
     options: HeyReachOptions,
-    clock: Arc<dyn Clock>,
     /// Ids of lists by name, as far as this process knows them.
     known: Mutex<BTreeMap<String, i64>>,
 }
@@ -110,11 +108,10 @@ struct Added {
 
 impl HeyReachChannel {
     /// A channel over `http`.
-    pub fn new(http: Http, options: HeyReachOptions, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(http: Http, options: HeyReachOptions) -> Self {
         Self {
             http,
             options,
-            clock,
             known: Mutex::default(),
         }
     }
@@ -359,17 +356,7 @@ impl Channel for HeyReachChannel {
                         None if people.iter().any(|it| it.token().is_none()) => Proof::Undecided {
                             reason: "the list does not say whose message is whose".to_owned(),
                         },
-                        None if has_settled(
-                            entry,
-                            self.clock.now(),
-                            self.options.settles_within,
-                        ) =>
-                        {
-                            Proof::NotDelivered
-                        }
-                        None => Proof::Undecided {
-                            reason: "it is not there, and may still arrive".to_owned(),
-                        },
+                        None => Proof::NotDelivered,
                     }
                 }
             });

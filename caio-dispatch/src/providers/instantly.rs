@@ -7,18 +7,17 @@ mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
-use caio_core::Clock;
 use caio_core::requests::{self, Campaign, Message};
 use caio_core::terms::Provider;
 use jiff::SignedDuration;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::SETTLES_WITHIN;
 use super::http::{Call, CallError, Http};
-use super::{SETTLES_WITHIN, has_settled};
 use crate::channel::{Channel, Container, Outcome, Outgoing, Proof};
 use crate::ledger::LedgerEntry;
 use wire::{Added, CampaignRecord, LeadRecord, Listed};
@@ -68,18 +67,16 @@ impl InstantlyOptions {
 pub struct InstantlyChannel {
     http: Http,
     options: InstantlyOptions,
-    clock: Arc<dyn Clock>,
     /// Ids of campaigns by name, as far as this process knows them.
     known: Mutex<BTreeMap<String, String>>,
 }
 
 impl InstantlyChannel {
     /// A channel over `http`.
-    pub fn new(http: Http, options: InstantlyOptions, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(http: Http, options: InstantlyOptions) -> Self {
         Self {
             http,
             options,
-            clock,
             known: Mutex::default(),
         }
     }
@@ -348,12 +345,7 @@ impl InstantlyChannel {
                         reason: "the person is in the campaign with another letter".to_owned(),
                     },
                 },
-                None if has_settled(entry, self.clock.now(), self.options.settles_within) => {
-                    Proof::NotDelivered
-                }
-                None => Proof::Undecided {
-                    reason: "it is not there, and may still arrive".to_owned(),
-                },
+                None => Proof::NotDelivered,
             },
         }
     }

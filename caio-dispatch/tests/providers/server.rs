@@ -4,7 +4,6 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use caio_core::Clock;
 use caio_core::breaker::BreakerPolicy;
 use caio_core::terms::Provider;
 use caio_dispatch::providers::{
@@ -107,17 +106,13 @@ impl Server {
         let http = self.http(Provider::Instantly, Auth::Bearer(KEY.into()));
         let accounts = vec!["ann@example.com".to_owned()];
         let options = InstantlyOptions::new(accounts, "America/Detroit", 5);
-        InstantlyChannel::new(http, options, clock())
+        InstantlyChannel::new(http, options)
     }
 
     pub(crate) fn heyreach(&self) -> HeyReachChannel {
         let http = self.http(Provider::HeyReach, Auth::Header("X-API-KEY", KEY.into()));
-        HeyReachChannel::new(http, HeyReachOptions::default(), clock())
+        HeyReachChannel::new(http, HeyReachOptions::default())
     }
-}
-
-pub(crate) fn clock() -> Arc<dyn Clock> {
-    TestClock::noon()
 }
 
 async fn read_request(stream: &mut TcpStream) -> Seen {

@@ -39,7 +39,7 @@ impl Context {
                 None => InstantlyOptions::new(Vec::new(), "", 0),
             };
             options.settles_within = settles.unwrap_or(options.settles_within);
-            let channel = InstantlyChannel::new(http, options, Arc::clone(&self.clock));
+            let channel = InstantlyChannel::new(http, options);
             channels.insert(Provider::Instantly, Arc::new(channel));
         }
         if let Some(key) = self.secret("HEYREACH_API_KEY") {
@@ -50,7 +50,7 @@ impl Context {
             )?;
             let mut options = HeyReachOptions::default();
             options.settles_within = settles.unwrap_or(options.settles_within);
-            let channel = HeyReachChannel::new(http, options, Arc::clone(&self.clock));
+            let channel = HeyReachChannel::new(http, options);
             channels.insert(Provider::HeyReach, Arc::new(channel));
         }
         Ok(channels)
