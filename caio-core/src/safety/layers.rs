@@ -131,7 +131,7 @@ fn drafts(inputs: &Inputs) -> Vec<Block> {
         ChannelState::DraftsFirst => Vec::new(),
         ChannelState::Missing => vec![block(
             "safety.no_channel",
-            "there is no channel yet that delivers for this provider",
+            "no channel delivers for this provider; set its API key",
         )],
         ChannelState::SendsAtOnce => vec![block(
             "safety.sends_at_once",

@@ -18,12 +18,13 @@ use crate::ledger::{self, DeliveryState, LedgerEntry};
 /// # Errors
 /// [`DispatchError::Refused`] with `delivery.settling` while a lost call may still take effect.
 pub(super) async fn slots(context: &Context<'_>) -> Result<Vec<Slot>> {
-    let mut slots = known(context).await?;
+    let entries = ledger::of_batch(&*context.operator.store, &context.batch.id).await?;
+    let mut slots = slots_of(context, &entries);
     let places: BTreeMap<String, usize> = (0..slots.len())
         .map(|slot| (context.delivery(slot), slot))
         .collect();
     let mut open: BTreeMap<Provider, Vec<(usize, LedgerEntry)>> = BTreeMap::new();
-    for entry in ledger::of_batch(&*context.operator.store, &context.batch.id).await? {
+    for entry in entries {
         let is_open = matches!(
             entry.state,
             DeliveryState::Intended | DeliveryState::Unknown
@@ -44,6 +45,10 @@ pub(super) async fn slots(context: &Context<'_>) -> Result<Vec<Slot>> {
             .map(|(slot, _)| *slot)
             .collect();
         for (slot, outcome) in reconcile(context, provider, asked).await {
+            let is_news = intended.contains(&slot) || !matches!(outcome, Outcome::Unknown { .. });
+            if !is_news {
+                continue;
+            }
             claim::record(context, slot, &outcome).await?;
             if intended.contains(&slot) {
                 context.tell(slot, &outcome).await?;
@@ -57,6 +62,10 @@ pub(super) async fn slots(context: &Context<'_>) -> Result<Vec<Slot>> {
 /// A slot for each item, as the ledger has it.
 pub(super) async fn known(context: &Context<'_>) -> Result<Vec<Slot>> {
     let entries = ledger::of_batch(&*context.operator.store, &context.batch.id).await?;
+    Ok(slots_of(context, &entries))
+}
+
+fn slots_of(context: &Context<'_>, entries: &[LedgerEntry]) -> Vec<Slot> {
     let known: BTreeMap<&str, &LedgerEntry> = entries
         .iter()
         .map(|entry| (entry.id.as_str(), entry))
@@ -68,7 +77,7 @@ pub(super) async fn known(context: &Context<'_>) -> Result<Vec<Slot>> {
             state: entry.map_or(SlotState::Waiting, state_of),
         }
     };
-    Ok((0..context.order.len()).map(slot).collect())
+    (0..context.order.len()).map(slot).collect()
 }
 
 /// Refuses while what was handed over last may still arrive.

@@ -95,6 +95,9 @@ async fn what_the_provider_cannot_say_a_person_decides() {
         let operator = world.operator_with("two", slow(&world, false));
         let report = operator.reconcile(&batch.id).await.unwrap();
         assert_eq!(report.status, BatchStatus::Unknown);
+        // Asking again is no news: nobody has to wait once more.
+        let report = operator.reconcile(&batch.id).await.unwrap();
+        assert_eq!(report.status, BatchStatus::Unknown);
         let entries = ledger::of_batch(&*world.store, &batch.id).await.unwrap();
         let accepted = Outcome::Accepted {
             receipt: "seen by ann".to_owned(),

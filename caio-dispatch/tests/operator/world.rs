@@ -37,7 +37,6 @@ pub(crate) fn keys() -> SealKeys {
 }
 
 /// A world over each store.
-/// One world a backend.
 pub(crate) fn worlds(chunk: usize) -> Vec<World> {
     let mut worlds = worlds_with_our_time(chunk);
     let folder = tempfile::tempdir().unwrap();
