@@ -2,10 +2,16 @@
 //!
 //! `intended -> accepted | rejected | not_sent | unknown`. An entry left at `intended` by a crash
 //! counts as unknown: the provider is asked, and only what is proven not delivered is tried again.
+//!
+//! What the provider reports later ([`Later`]) stands beside the state and never changes it: an
+//! upload to a draft campaign is accepted long before it is sent. Limits count at the upload, ramp
+//! days and cadence clocks at `sent_at`.
 
 use caio_core::batch::BatchItem;
 use caio_core::identity::hex;
+use caio_core::time::rfc3339;
 use caio_state::{Key, Range, StateStore, StateStoreExt, Write};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -27,6 +33,18 @@ pub enum DeliveryState {
     Rejected,
     /// It cannot be told.
     Unknown,
+}
+
+/// What a provider reports of a delivery after taking it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Later {
+    /// It could not be delivered to the recipient.
+    Bounced,
+    /// A person answered it.
+    Replied,
+    /// It left the provider.
+    Sent,
 }
 
 /// One delivery.
@@ -57,6 +75,15 @@ pub struct LedgerEntry {
     /// When its outcome was recorded, RFC 3339 UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled_at: Option<String>,
+    /// When it left the provider, RFC 3339 UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_at: Option<String>,
+    /// When it bounced, RFC 3339 UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bounced_at: Option<String>,
+    /// When a person answered it, RFC 3339 UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replied_at: Option<String>,
 }
 
 impl LedgerEntry {
@@ -76,6 +103,23 @@ impl LedgerEntry {
             settled_at: Some(at.to_owned()),
             ..self.clone()
         }
+    }
+
+    /// The entry knowing that `fact` came to be at `at`. The earliest report of each counts, so that
+    /// neither order nor repetition of reports matters.
+    #[must_use]
+    pub fn learned(&self, fact: Later, at: Timestamp) -> Self {
+        let mut entry = self.clone();
+        let known = match fact {
+            Later::Bounced => &mut entry.bounced_at,
+            Later::Replied => &mut entry.replied_at,
+            Later::Sent => &mut entry.sent_at,
+        };
+        let at = rfc3339(at);
+        if known.as_ref().is_none_or(|known| at < *known) {
+            *known = Some(at);
+        }
+        entry
     }
 
     /// Whether the provider may have it: intended, accepted and unknown ones.
@@ -144,4 +188,84 @@ pub async fn of_person(
     Ok(store
         .index_json(&records::ledger_of_person(person), &Range::default())
         .await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use caio_core::terms::{Medium, Provider, Step, Tier};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn entry() -> LedgerEntry {
+        LedgerEntry {
+            id: "d".to_owned(),
+            batch: "b".to_owned(),
+            run: "r".to_owned(),
+            container: Container {
+                name: "c".to_owned(),
+                provider: Provider::Instantly,
+                pool: String::new(),
+                tier: Tier::One,
+            },
+            item: BatchItem {
+                draft: "dr".to_owned(),
+                recipient: caio_core::EmailKey::parse("kim@example.com").unwrap(),
+                medium: Medium::Email,
+                provider: Provider::Instantly,
+                pool: String::new(),
+                tier: Tier::One,
+                step: Step(1),
+                content: String::new(),
+            },
+            state: DeliveryState::Accepted,
+            receipt: None,
+            reason: String::new(),
+            reservations: Vec::new(),
+            intended_at: "2026-03-02T11:00:00.000000Z".to_owned(),
+            settled_at: None,
+            sent_at: None,
+            bounced_at: None,
+            replied_at: None,
+        }
+    }
+
+    #[test]
+    fn an_entry_without_later_facts_reads_as_before_and_an_outcome_keeps_them() {
+        let text = serde_json::to_string(&entry()).unwrap();
+        assert!(!text.contains("sent_at") && !text.contains("bounced_at"));
+        assert_eq!(serde_json::from_str::<LedgerEntry>(&text).unwrap(), entry());
+        let at: Timestamp = "2026-03-02T12:00:00Z".parse().unwrap();
+        let sent = entry().learned(Later::Sent, at);
+        assert_eq!(sent.state, DeliveryState::Accepted);
+        assert_eq!(sent.sent_at.as_deref(), Some("2026-03-02T12:00:00.000000Z"));
+        let outcome = Outcome::Unknown {
+            reason: String::new(),
+        };
+        assert_eq!(sent.after(&outcome, "later").sent_at, sent.sent_at);
+    }
+
+    proptest! {
+        #[test]
+        fn facts_in_any_order_and_repeated_say_the_same(
+            facts in prop::collection::vec((0..3_usize, -9_999_i64..2_000_000_000), 1..8),
+            turn in any::<prop::sample::Index>(),
+        ) {
+            let kinds = [Later::Bounced, Later::Replied, Later::Sent];
+            let told = |facts: &[(usize, i64)]| {
+                facts.iter().fold(entry(), |entry, (kind, at)| {
+                    entry.learned(kinds[*kind], Timestamp::from_second(*at).unwrap())
+                })
+            };
+            let expected = told(&facts);
+            let mut other = facts.clone();
+            other.rotate_left(turn.index(facts.len()));
+            other.extend_from_slice(&facts);
+            other.reverse();
+            prop_assert_eq!(told(&other), expected.clone());
+            let earliest = facts.iter().filter(|it| it.0 == 2).map(|it| it.1).min();
+            let earliest = earliest.map(|at| rfc3339(Timestamp::from_second(at).unwrap()));
+            prop_assert_eq!(expected.sent_at, earliest);
+        }
+    }
 }

@@ -328,6 +328,9 @@ impl Migrate<'_> {
                 touch.at.clone()
             },
             settled_at: touch.certain.then_some(now),
+            sent_at: None,
+            bounced_at: None,
+            replied_at: None,
         };
         Ok(Wanted {
             key,

@@ -146,6 +146,9 @@ pub(super) async fn item(context: &mut Context<'_>, slot: usize) -> Result<Event
         reservations: windows.iter().map(|window| window.key.clone()).collect(),
         intended_at: rfc3339(now),
         settled_at: None,
+        sent_at: None,
+        bounced_at: None,
+        replied_at: None,
     };
     let claimed = checked.draft.claim()?;
 

@@ -72,6 +72,9 @@ fn entry(number: usize) -> LedgerEntry {
         reservations: Vec::new(),
         intended_at: "2026-03-02T11:00:00Z".to_owned(),
         settled_at: None,
+        sent_at: None,
+        bounced_at: None,
+        replied_at: None,
     }
 }
 
