@@ -5,6 +5,7 @@
 //! the Python system that `caio` replaces decided otherwise, its decision is kept, bit for bit, in
 //! [`compat`]; `docs/parity.md` lists each difference.
 
+pub mod access;
 pub mod batch;
 pub mod breaker;
 pub mod cadence;

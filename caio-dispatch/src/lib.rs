@@ -3,6 +3,7 @@
 //! Sources read rows, the pipeline makes drafts of them, a person decides, a batch is planned and
 //! sealed, and the operator executes it once, with an entry in the ledger before every call.
 
+pub mod access;
 pub mod batches;
 pub mod channel;
 pub mod coexist;

@@ -18,6 +18,9 @@ pub const SUPPRESSION_INDEX: &str = "caio:idx:suppression";
 /// Index of ledger entries by time of intent.
 pub const LEDGER_INDEX: &str = "caio:idx:ledger";
 
+/// Index of all tokens by time of creation.
+pub const TOKEN_INDEX: &str = "caio:idx:token";
+
 /// Hash that stands for a person in keys: 24 hex digits.
 pub fn person(key: &EmailKey) -> String {
     cadence_email_hash(key.as_str())
@@ -162,6 +165,16 @@ pub fn suppressions_of(key: &EmailKey) -> Vec<Key> {
 /// A lead's status, as signals (replies, bounces, opt-outs) made it.
 pub fn lead_status(key: &EmailKey) -> Key {
     Key::new(&["caio", "status", &person(key)])
+}
+
+/// A token, without its secret.
+pub fn token(id: &str) -> Key {
+    Key::new(&["caio", "token", id])
+}
+
+/// A session, by the SHA-256 of its text.
+pub fn session(digest: &str) -> Key {
+    Key::new(&["caio", "session", digest])
 }
 
 /// The ICP model that a person adopted for live sending.

@@ -1,5 +1,7 @@
 //! The words of the command line.
 
+mod serve;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -8,6 +10,8 @@ use caio_core::limits::RunLimit;
 use caio_core::terms::{Motion, Tier};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+
+pub(crate) use serve::{ServeArgs, TokenCommand};
 
 /// B2B outbound sales that never sends wrongly: leads in, approved and sealed messages out.
 #[derive(Debug, Parser)]
@@ -94,6 +98,13 @@ pub(crate) enum Command {
     Doctor,
     /// Stand-ins of the providers on this machine: see what would be delivered, without an account
     Sandbox(SandboxArgs),
+    /// The service: dashboard, API and webhooks
+    Serve(ServeArgs),
+    /// Who may use the service
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Print the OpenAPI document of the service
+    Openapi,
     /// What became of each delivery, and those of which nobody knows
     #[command(subcommand)]
     Ledger(LedgerCommand),

@@ -8,10 +8,12 @@ mod leads;
 mod ledger;
 mod run;
 mod sandbox;
+mod serve;
 mod setup;
 mod state;
 mod status;
 mod suppress;
+mod token;
 
 use clap::CommandFactory;
 
@@ -36,12 +38,18 @@ pub(crate) async fn run(context: Context, command: Command) -> Result<Exit> {
         Command::Init => setup::init(&context),
         Command::Leads(command) => leads::run(&context, command).await,
         Command::Ledger(command) => ledger::run(&context, command).await,
+        Command::Openapi => {
+            context.printer.json(&crate::http::openapi());
+            Ok(Exit::Done)
+        }
         Command::Resume => status::resume(&context).await,
         Command::Run(args) => run::run(&context, args).await,
         Command::Sandbox(args) => sandbox::run(&context, args).await,
+        Command::Serve(args) => serve::run(context, args).await,
         Command::State(command) => state::run(&context, command).await,
         Command::Status => status::status(&context).await,
         Command::Stop { reason } => status::stop(&context, &reason).await,
         Command::Suppress(command) => suppress::run(&context, command).await,
+        Command::Token(command) => token::run(&context, command).await,
     }
 }

@@ -1,8 +1,9 @@
-//! The `caio` command line.
+//! The `caio` command line and its service.
 
 mod args;
 mod commands;
 mod exit;
+mod http;
 mod printer;
 mod sandbox;
 mod wiring;

@@ -205,6 +205,18 @@ impl Context {
             .map_err(|error| Failure::new(error.code(), error.to_string()))
     }
 
+    /// A variable that holds a whole number.
+    pub(crate) fn number<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>> {
+        let given = self.environment.get(name).filter(|it| !it.is_empty());
+        let parse = |text: &String| {
+            text.trim().parse().map_err(|_| {
+                let message = format!("{name}: `{text}` is no number that fits");
+                Failure::new("config.number", message).exit(Exit::Usage)
+            })
+        };
+        given.map(parse).transpose()
+    }
+
     /// The business time zone.
     pub(crate) fn zone(&self) -> Result<TimeZone> {
         let name = &self.settings().time_zone;

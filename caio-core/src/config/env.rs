@@ -36,6 +36,11 @@ const fn secret(name: &'static str, meaning: &'static str) -> EnvVar {
 /// The registry, in alphabetical order. The keys of `caio.toml` add theirs, see [`setting_variables`].
 pub const VARIABLES: &[EnvVar] = &[
     plain(
+        "CAIO_DRAIN_SECONDS",
+        "25",
+        "How long the service lets requests under way finish when it is told to end.",
+    ),
+    plain(
         "CAIO_ENVIRONMENT",
         "",
         "Environment that the data in Redis has to belong to, such as production; unchecked when unset.",
@@ -54,9 +59,33 @@ pub const VARIABLES: &[EnvVar] = &[
         "Where state is kept: a URL such as sqlite:.caio/caio.db or rediss://host:6379.",
     ),
     plain(
+        "CAIO_TRUSTED_PROXIES",
+        "0",
+        "How many proxies in front of the service add to X-Forwarded-For; 1 on Railway.",
+    ),
+    plain(
         "CAIO_USER",
         "",
         "Who decides, for the record; --by overrides it.",
+    ),
+    plain(
+        "CORS_ALLOWED_ORIGINS",
+        "",
+        "Other origins that may read answers, with commas; localhost on ports 8080 and 3000 when unset.",
+    ),
+    plain(
+        "DASHBOARD_AUTH_STRICT",
+        "",
+        "Off lets everybody on this machine in while there is no token; of no effect on any other address.",
+    ),
+    secret(
+        "DASHBOARD_AUTH_TOKEN",
+        "A token with the role admin, named env.",
+    ),
+    plain(
+        "DASHBOARD_QUERY_TOKEN_ENABLED",
+        "",
+        "On takes the token from `?token=` as well, as the Python system did.",
     ),
     plain(
         "EMERGENCY_STOP",
@@ -68,7 +97,17 @@ pub const VARIABLES: &[EnvVar] = &[
         "",
         "A second name of EMERGENCY_STOP; either stops.",
     ),
+    plain(
+        "LOG_LEVEL",
+        "info",
+        "What the service logs: error, warn, info or debug.",
+    ),
     plain("NO_COLOR", "", "Any value turns colour off."),
+    plain(
+        "PORT",
+        "8080",
+        "Port of the service; where it is set, the service listens on all addresses.",
+    ),
     secret(
         "REDIS_URL",
         "The Redis of the Python system; used with STATE_BACKEND=redis.",

@@ -1,0 +1,89 @@
+//! Access by matched route, deny by default.
+//!
+//! Each route's OpenAPI description says what it needs; [`Table`] is read from there, so that what is
+//! documented is what is enforced. The address that is compared is the route that the router matched,
+//! never one rebuilt from a header (http D-01).
+
+mod credentials;
+mod gate;
+mod table;
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, MatchedPath, Request, State};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+use caio_core::access::Role;
+
+use super::problem::Problem;
+use super::service::Service;
+pub(super) use credentials::{COOKIE, session_text};
+pub(crate) use gate::Gate;
+pub(super) use table::{Need, Table};
+
+/// Who makes a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Principal {
+    /// Name, as decisions are recorded under.
+    pub(crate) name: String,
+    /// What they may do.
+    pub(crate) role: Role,
+}
+
+impl<S: Sync> FromRequestParts<S> for Principal {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        let found = parts.extensions.get::<Self>().cloned();
+        found.ok_or_else(|| Problem::internal("access.nobody", "a public route asks who calls"))
+    }
+}
+
+/// Lets a request through to its route, or answers why not.
+pub(super) async fn check(
+    State((service, table)): State<(Arc<Service>, Arc<Table>)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let matched = request.extensions().get::<MatchedPath>().cloned();
+    let path = matched.as_ref().map(MatchedPath::as_str);
+    let need = match path {
+        Some(path) => table.need(request.method(), path),
+        // Nothing answers there; below /api nobody learns that without a token.
+        None if request.uri().path().starts_with("/api/") => Need::Role(Role::Viewer),
+        None => Need::Public,
+    };
+    let (least, is_page) = match need {
+        Need::Public | Need::Signed => return next.run(request).await,
+        Need::Page(role) => (role, true),
+        Need::Role(role) => (role, false),
+        // A method that the route does not have, or a route that says nothing: deny.
+        Need::Undeclared => (Role::Admin, false),
+    };
+    let target = request.uri().path().to_owned();
+    let (mut parts, body) = request.into_parts();
+    let principal = match service.gate.admit(&service, &parts).await {
+        Ok(principal) => principal,
+        Err(problem) if is_page && problem.is_unauthorized() => {
+            let mut query = form_urlencoded::Serializer::new(String::new());
+            query.append_pair("next", &target);
+            return Redirect::to(&format!("/login?{}", query.finish())).into_response();
+        }
+        Err(problem) => return problem.into_response(),
+    };
+    if principal.role < least {
+        let Principal { name, role } = &principal;
+        return Problem::new(
+            StatusCode::FORBIDDEN,
+            "access.role",
+            format!("{name} is {role}; this needs {least}"),
+        )
+        .into_response();
+    }
+    parts.extensions.insert(principal.clone());
+    let mut response = next.run(Request::from_parts(parts, body)).await;
+    response.extensions_mut().insert(principal);
+    response
+}

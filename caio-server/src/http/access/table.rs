@@ -1,0 +1,122 @@
+//! What each route needs of its caller, read from the OpenAPI document.
+
+use std::collections::BTreeMap;
+
+use axum::http::Method;
+use caio_core::access::Role;
+use serde_json::Value;
+use utoipa::openapi::OpenApi;
+
+use crate::exit::{Failure, Result};
+
+/// What a route needs of its caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// `security(("session" = ["ROLE"]))`: a person's page; without a session it leads to the login.
+    Page(Role),
+    /// `security(())`: nothing.
+    Public,
+    /// `security(("token" = ["ROLE"]))`: a token or a session of at least this role.
+    Role(Role),
+    /// `security(("provider" = []))`: the provider's own proof, which the route itself checks.
+    Signed,
+    /// Not in the document.
+    Undeclared,
+}
+
+/// Needs by path and method.
+#[derive(Debug)]
+pub(crate) struct Table(BTreeMap<(String, String), Need>);
+
+impl Table {
+    /// # Errors
+    /// A route that declares nothing, or something that is not understood.
+    pub(crate) fn of(document: &OpenApi) -> Result<Self> {
+        let unreadable = |error| Failure::new("http.openapi", format!("{error}"));
+        let document = serde_json::to_value(document).map_err(unreadable)?;
+        let mut needs = BTreeMap::new();
+        let paths = document["paths"].as_object().into_iter().flatten();
+        for (path, item) in paths {
+            for (method, operation) in item.as_object().into_iter().flatten() {
+                let need = need(operation).ok_or_else(|| {
+                    let route = format!("{} {path}", method.to_uppercase());
+                    Failure::new(
+                        "http.access",
+                        format!("{route} does not declare who may use it"),
+                    )
+                })?;
+                needs.insert((path.clone(), method.to_uppercase()), need);
+            }
+        }
+        Ok(Self(needs))
+    }
+
+    /// What the route that the router matched needs.
+    pub(crate) fn need(&self, method: &Method, path: &str) -> Need {
+        let method = if method == Method::HEAD {
+            Method::GET
+        } else {
+            method.clone()
+        };
+        let found = self.0.get(&(path.to_owned(), method.to_string()));
+        found.copied().unwrap_or(Need::Undeclared)
+    }
+}
+
+fn need(operation: &Value) -> Option<Need> {
+    let requirements = operation.get("security")?.as_array()?;
+    let [requirement] = requirements.as_slice() else {
+        return None;
+    };
+    let requirement = requirement.as_object()?;
+    let Some((scheme, scopes)) = requirement.iter().next() else {
+        return Some(Need::Public);
+    };
+    let role = || scopes.get(0)?.as_str()?.parse().ok();
+    match scheme.as_str() {
+        "provider" => Some(Need::Signed),
+        "session" => Some(Need::Page(role()?)),
+        "token" => Some(Need::Role(role()?)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_declaration_means_one_thing_or_nothing() {
+        let means = |security: Value| need(&json!({ "security": security }));
+        assert_eq!(means(json!([{}])), Some(Need::Public));
+        assert_eq!(
+            means(json!([{"token": ["approver"]}])),
+            Some(Need::Role(Role::Approver))
+        );
+        assert_eq!(
+            means(json!([{"session": ["viewer"]}])),
+            Some(Need::Page(Role::Viewer))
+        );
+        assert_eq!(means(json!([{"provider": []}])), Some(Need::Signed));
+        for wrong in [
+            json!([]),
+            json!([{"token": []}]),
+            json!([{"token": ["root"]}]),
+            json!([{"other": ["viewer"]}]),
+            json!([{}, {"token": ["viewer"]}]),
+        ] {
+            assert_eq!(means(wrong.clone()), None, "{wrong}");
+        }
+        assert_eq!(need(&json!({})), None);
+    }
+
+    #[test]
+    fn every_route_declares_what_it_needs() {
+        let table = Table::of(&crate::http::openapi()).unwrap();
+        assert_eq!(table.need(&Method::GET, "/api/health"), Need::Public);
+        assert_eq!(table.need(&Method::HEAD, "/api/health"), Need::Public);
+        assert_eq!(table.need(&Method::PUT, "/api/health"), Need::Undeclared);
+    }
+}

@@ -1,0 +1,73 @@
+//! The one builder of the application; the server and the tests use the same.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::csrf::CsrfLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::normalize_path::{NormalizePath, NormalizePathLayer};
+use tower_http::timeout::RequestBodyDeadlineLayer;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+
+use super::access::{self, Table};
+use super::service::Service;
+use super::{cors, layers, pages, routes};
+use crate::exit::{Failure, Result};
+
+/// The application: a router whose paths are taken with or without a slash at the end.
+pub(crate) type App = NormalizePath<Router>;
+
+/// Largest body of a request, bytes. Webhooks have a smaller limit of their own.
+const MAX_BODY: usize = 1 << 20;
+
+impl Service {
+    /// The application over this service.
+    ///
+    /// # Errors
+    /// A route that does not declare what it needs, and origins that cannot be allowed.
+    pub(crate) fn app(self: &Arc<Self>) -> Result<App> {
+        let (router, document) = all_routes().split_for_parts();
+        let table = Arc::new(Table::of(&document)?);
+        let origins = cors::Origins::from_environment(&self.context.environment)?;
+        let mut csrf = CsrfLayer::new();
+        for origin in origins.iter() {
+            csrf = csrf.add_trusted_origin(origin).map_err(|error| {
+                Failure::new("http.origin", format!("`{origin}` is no origin: {error}"))
+            })?;
+        }
+        let access = from_fn_with_state((Arc::clone(self), table), access::check);
+        let router = router
+            .fallback(layers::not_found)
+            .method_not_allowed_fallback(layers::wrong_method)
+            .layer(access)
+            .layer(csrf.with_rejection_response(|_| layers::cross_site()))
+            .layer(from_fn_with_state(Arc::new(origins), cors::apply))
+            .layer(RequestBodyLimitLayer::new(MAX_BODY))
+            .layer(RequestBodyDeadlineLayer::new(layers::BODY_DEADLINE))
+            .layer(from_fn(layers::time_out))
+            .layer(CatchPanicLayer::custom(layers::panicked))
+            .layer(from_fn(layers::log))
+            .layer(from_fn(layers::headers))
+            .layer(from_fn(layers::request_id))
+            .layer(from_fn(layers::check_path))
+            .with_state(Arc::clone(self));
+        Ok(tower::Layer::layer(
+            &NormalizePathLayer::trim_trailing_slash(),
+            router,
+        ))
+    }
+}
+
+/// The OpenAPI document of all routes.
+pub(crate) fn openapi() -> OpenApi {
+    all_routes().to_openapi()
+}
+
+fn all_routes() -> OpenApiRouter<Arc<Service>> {
+    OpenApiRouter::with_openapi(routes::document())
+        .merge(routes::all())
+        .merge(pages::all())
+}

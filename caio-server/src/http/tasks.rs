@@ -1,0 +1,67 @@
+//! What the service does by itself, again and again. Every task may run in several instances at
+//! once: each is idempotent over the store.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
+
+use super::service::Service;
+use crate::exit::Failure;
+
+/// Tasks that end with the service.
+#[derive(Debug, Default)]
+pub(crate) struct Tasks(JoinSet<()>);
+
+impl Tasks {
+    /// All tasks of the service.
+    pub(crate) fn of(service: &Arc<Service>) -> Self {
+        let mut tasks = Self::default();
+        tasks.every(service, "batches.expire", Duration::from_mins(1), expire);
+        tasks
+    }
+
+    /// Runs `work` now and then after each `pause`; a failure is logged and does not end it.
+    fn every<F>(
+        &mut self,
+        service: &Arc<Service>,
+        name: &'static str,
+        pause: Duration,
+        work: fn(Arc<Service>) -> F,
+    ) where
+        F: Future<Output = Result<(), Failure>> + Send + 'static,
+    {
+        let service = Arc::clone(service);
+        self.0.spawn(async move {
+            let mut ticks = tokio::time::interval(pause);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                ticks.tick().await;
+                if let Err(failure) = work(Arc::clone(&service)).await {
+                    tracing::warn!(
+                        event.kind = "task", task = name, code = failure.code, cause = %failure.message,
+                        "a task failed and runs again later"
+                    );
+                }
+            }
+        });
+    }
+
+    /// Ends all of them.
+    pub(crate) async fn end(mut self) {
+        self.0.shutdown().await;
+    }
+}
+
+async fn expire(service: Arc<Service>) -> Result<(), Failure> {
+    let batches = caio_dispatch::batches::Batches {
+        store: &*service.store,
+        clock: &*service.context.clock,
+        ids: &*service.context.ids,
+        by: "caio",
+    };
+    batches.expire_stale().await?;
+    Ok(())
+}
