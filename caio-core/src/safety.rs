@@ -14,7 +14,7 @@ mod layers;
 /// The operator's layers, numbered as he knows them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Layer {
-    /// 1: emergency stop, in the environment or as the shared flag.
+    /// 1: emergency stop, in the environment, as a file or as the shared flag.
     EmergencyStop = 1,
     /// 2: who may act.
     Access = 2,
@@ -70,7 +70,7 @@ pub struct Verdict {
     pub findings: Vec<(Layer, Finding)>,
 }
 
-/// The shared stop flag, as it was read from the store.
+/// A stop flag, as it was read: the shared one from the store, or the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StopFlag {
     /// Not set.
@@ -129,6 +129,8 @@ pub struct Inputs {
     pub requested: Mode,
     /// `EMERGENCY_STOP` or `KILL_SWITCH` as the environment gives it; `""` or `None` when unset.
     pub stop_env: Option<String>,
+    /// The file `STOP` in the home folder, for when the store is out of reach.
+    pub stop_file: StopFlag,
     /// The shared flag.
     pub stop_flag: StopFlag,
     /// Why the caller may not act; `None` when it may.

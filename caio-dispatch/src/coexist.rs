@@ -86,6 +86,14 @@ impl PythonLocks {
         Ok(Some((guards, self.writes())))
     }
 
+    /// Prolongs them; `false` when they were lost.
+    pub async fn prolong(&self, store: &dyn StateStore, ids: &dyn IdSource) -> Result<bool> {
+        let Some((guards, writes)) = self.hold(store).await? else {
+            return Ok(false);
+        };
+        Ok(commit(store, ids, guards, writes).await? == CommitOutcome::Committed)
+    }
+
     /// Gives them back; those that were lost meanwhile are left alone.
     pub async fn release(&self, store: &dyn StateStore, ids: &dyn IdSource) -> Result<()> {
         if let Some((guards, _)) = self.hold(store).await? {
@@ -163,8 +171,8 @@ impl DailyRecord {
         unchanged(&self.key, self.version.as_ref())
     }
 
-    /// The record with one message more, in the form and order of the Python system.
-    fn with(&self, person: &EmailKey, medium: Medium, now: Timestamp) -> String {
+    /// The record with these messages more, in the form and order of the Python system.
+    fn with(&self, messages: &[(&EmailKey, Medium)], now: Timestamp) -> String {
         let empty = json!({
             "date": self.date.to_string(), "outbound_email_dispatched": 0,
             "outbound_linkedin_dispatched": 0, "revival_dispatched": 0, "cadence_dispatched": 0,
@@ -175,16 +183,20 @@ impl DailyRecord {
             _ => Map::new(),
         };
         record.extend(self.record.clone());
-        let count = match medium {
-            Medium::Email => "outbound_email_dispatched",
-            Medium::LinkedIn => "outbound_linkedin_dispatched",
-        };
-        let before = record.get(count).and_then(Value::as_u64).unwrap_or(0);
-        record.insert(count.to_owned(), (before + 1).into());
-        if let Some(Value::Array(people)) = record.get_mut("leads_dispatched")
-            && !self.names(person)
-        {
-            people.push(dedup_email_key(person.as_str()).into());
+        for (person, medium) in messages {
+            let count = match medium {
+                Medium::Email => "outbound_email_dispatched",
+                Medium::LinkedIn => "outbound_linkedin_dispatched",
+            };
+            let before = record.get(count).and_then(Value::as_u64).unwrap_or(0);
+            record.insert(count.to_owned(), (before + 1).into());
+            let entry = Value::from(dedup_email_key(person.as_str()));
+            if let Some(Value::Array(people)) = record.get_mut("leads_dispatched")
+                && !self.names(person)
+                && !people.contains(&entry)
+            {
+                people.push(entry);
+            }
         }
         let at = now.strftime("%Y-%m-%dT%H:%M:%S%.6f+00:00").to_string();
         record.insert("last_run_at".to_owned(), at.into());
@@ -192,22 +204,21 @@ impl DailyRecord {
     }
 }
 
-/// Tells the Python system of a message, in its record of the day.
+/// Tells the Python system of messages, in its record of the day.
 ///
 /// # Errors
 /// [`DispatchError::Conflict`] when the record keeps changing.
 pub async fn tell(
     store: &dyn StateStore,
     ids: &dyn IdSource,
-    person: &EmailKey,
-    medium: Medium,
+    messages: &[(&EmailKey, Medium)],
     (date, now): (Date, Timestamp),
 ) -> Result<()> {
     for _ in 0..ATTEMPTS {
         let daily = DailyRecord::read(store, date).await?;
         let put = Write::Put {
             key: daily.key.clone(),
-            value: daily.with(person, medium, now).into_bytes(),
+            value: daily.with(messages, now).into_bytes(),
             expires_in: Some(SignedDuration::from_hours(90 * 24)),
         };
         if commit(store, ids, vec![daily.guard()], vec![put]).await? == CommitOutcome::Committed {

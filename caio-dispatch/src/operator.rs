@@ -2,11 +2,18 @@
 
 mod check;
 mod claim;
+mod context;
+pub mod kill;
+mod permits;
+mod record;
 mod recover;
+mod report;
 mod runner;
 mod step;
 mod unknown;
 
-pub use check::{Checked, Ready, check_item, outgoing, preview};
-pub use runner::{Gate, ItemReport, Operator, RunReport};
-pub use step::{Effect, Event, Phase, Run, Slot, SlotState, step};
+pub use check::{Checked, Ready, check_item, check_items, outgoing, preview};
+pub use permits::Permits;
+pub use report::{ItemReport, RunReport};
+pub use runner::{Brake, Gate, Operator};
+pub use step::{Claimed, Effect, Event, Lane, Phase, Run, Slot, SlotState, step};

@@ -62,6 +62,23 @@ pub(crate) async fn commit(
     Ok(store.commit_surely(&txn).await?)
 }
 
+/// Commits each of these, all in one round trip: one outcome each, in order.
+pub(crate) async fn commit_each(
+    store: &dyn StateStore,
+    ids: &dyn IdSource,
+    commits: Vec<(Vec<Guard>, Vec<Write>)>,
+) -> Result<Vec<CommitOutcome>> {
+    let txns: Vec<Txn> = commits
+        .into_iter()
+        .map(|(guards, writes)| Txn {
+            id: TxnId(ids.id()),
+            guards,
+            writes,
+        })
+        .collect();
+    Ok(store.commit_many_surely(&txns).await?)
+}
+
 /// Guard that holds while the record is what was read: absent, or at this version.
 pub(crate) fn unchanged(key: &Key, version: Option<&Version>) -> Guard {
     match version {

@@ -1,5 +1,6 @@
 //! What the commands work with: environment, time, ids, settings, store, keys, who decides.
 
+mod brake;
 mod channels;
 mod keys;
 mod store;

@@ -66,6 +66,17 @@ pub trait StateStoreExt: StateStore {
         self.commit(txn).await
     }
 
+    /// The same for several transactions that are sent together: one outcome each.
+    async fn commit_many_surely(&self, txns: &[Txn]) -> Result<Vec<CommitOutcome>> {
+        for _ in 0..2 {
+            match self.commit_many(txns).await {
+                Err(StoreError::Ambiguous { .. }) => {}
+                answer => return answer,
+            }
+        }
+        self.commit_many(txns).await
+    }
+
     /// Every document, one a line, by name: equal dumps mean equal documents. Leases are documents;
     /// counters and places in an index are not listed.
     async fn dump(&self) -> Result<String> {

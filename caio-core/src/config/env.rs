@@ -50,6 +50,16 @@ pub const VARIABLES: &[EnvVar] = &[
         ".caio",
         "Folder of the embedded store, its keys and caio.toml.",
     ),
+    plain(
+        "CAIO_IN_FLIGHT",
+        "8",
+        "Provider calls under way at one time, 1 to 256.",
+    ),
+    plain(
+        "CAIO_LEASE_MS",
+        "240000",
+        "How long a run that died keeps others out, in milliseconds.",
+    ),
     secret(
         "CAIO_SEAL_KEYS",
         "Keys of the approval seal, `id:base64,id2:base64`: the first signs, all verify; 32 bytes or more each.",

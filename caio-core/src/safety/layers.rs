@@ -28,6 +28,17 @@ fn stop(inputs: &Inputs) -> Vec<Block> {
         "safety.stop_env",
         "EMERGENCY_STOP (or KILL_SWITCH) is set in the environment; unset it and restart",
     );
+    found.extend(match inputs.stop_file {
+        StopFlag::Clear => None,
+        StopFlag::Set => Some(block(
+            "safety.stop_file",
+            "the file STOP stands in the home folder; a person removes it",
+        )),
+        StopFlag::Unreadable => Some(block(
+            "safety.stop_file_unreadable",
+            "nobody can tell whether the file STOP stands in the home folder, which counts as stopped",
+        )),
+    });
     found.extend(match inputs.stop_flag {
         StopFlag::Clear => None,
         StopFlag::Set => Some(block(

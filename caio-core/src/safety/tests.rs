@@ -6,6 +6,7 @@ fn clear() -> Inputs {
     Inputs {
         requested: Mode::Live,
         stop_env: None,
+        stop_file: StopFlag::Clear,
         stop_flag: StopFlag::Clear,
         access: None,
         cors: None,
@@ -30,8 +31,12 @@ fn clear() -> Inputs {
 type Edit = fn(&mut Inputs);
 
 /// Everything that can stand against live, one at a time, with its layer and code.
-const FAULTS: [(u8, &str, Edit); 21] = [
+const FAULTS: [(u8, &str, Edit); 23] = [
     (1, "safety.stop_env", |i| i.stop_env = Some("yes".into())),
+    (1, "safety.stop_file", |i| i.stop_file = StopFlag::Set),
+    (1, "safety.stop_file_unreadable", |i| {
+        i.stop_file = StopFlag::Unreadable;
+    }),
     (1, "safety.stop_flag", |i| i.stop_flag = StopFlag::Set),
     (1, "safety.stop_unreadable", |i| {
         i.stop_flag = StopFlag::Unreadable;

@@ -3,11 +3,11 @@
 use caio_core::batch::BatchItem;
 use caio_core::draft::Draft;
 use caio_core::eligibility::{Candidate, ContentCheck, Eligibility, eligible};
-use caio_state::{Guard, StateStore, StateStoreExt};
+use caio_state::{Guard, Key, StateStore, Versioned};
 
 use crate::channel::Outgoing;
 use crate::error::Result;
-use crate::facts::{Touch, facts};
+use crate::facts::{Facts, Touch, facts};
 use crate::leads::LeadRecord;
 use crate::records;
 
@@ -37,25 +37,60 @@ pub async fn check_item(
     item: &BatchItem,
     delivery: &str,
 ) -> Result<Checked> {
-    let key = records::draft(&item.draft);
-    let Some((draft, version)) = store.get_json::<Draft>(&key).await? else {
-        return Ok(Checked::Refused("its draft is gone".to_owned()));
+    let mut checked = check_items(store, &[(item, delivery)]).await?;
+    let unread = || Checked::Refused("it was not checked".to_owned());
+    Ok(checked.pop().unwrap_or_else(unread))
+}
+
+/// The same for several items with their deliveries, in order; what the store knows about all of
+/// them is read together.
+pub async fn check_items(
+    store: &dyn StateStore,
+    items: &[(&BatchItem, &str)],
+) -> Result<Vec<Checked>> {
+    let touches: Vec<Touch<'_>> = items
+        .iter()
+        .map(|(item, _)| Touch {
+            person: &item.recipient,
+            medium: item.medium,
+            step: item.step,
+        })
+        .collect();
+    let drafts = items.iter().map(|(item, _)| records::draft(&item.draft));
+    let leads = items.iter().map(|(item, _)| records::lead(&item.recipient));
+    let (drafts, leads): (Vec<Key>, Vec<Key>) = (drafts.collect(), leads.collect());
+    let (drafts, leads, facts) = tokio::try_join!(
+        async { Ok(store.get(&drafts).await?) },
+        async { Ok(store.get(&leads).await?) },
+        facts(store, &touches),
+    )?;
+    let read = items.iter().zip(facts).zip(drafts).zip(leads);
+    Ok(read
+        .map(|(((item, facts), draft), lead)| one(*item, facts, draft, lead))
+        .collect())
+}
+
+/// One item, against what was read about it. What cannot be read is never a yes.
+fn one(
+    (item, delivery): (&BatchItem, &str),
+    facts: Facts,
+    draft: Option<Versioned>,
+    lead: Option<Versioned>,
+) -> Checked {
+    let refused = |reason: &str| Checked::Refused(reason.to_owned());
+    let Some(Versioned { value, version }) = draft else {
+        return refused("its draft is gone");
+    };
+    let Ok(draft) = serde_json::from_slice::<Draft>(&value) else {
+        return refused("its draft cannot be read");
     };
     if draft.recipient != item.recipient || draft.medium != item.medium || draft.step != item.step {
-        return Ok(Checked::Refused(
-            "its draft is for somebody or something else".to_owned(),
-        ));
+        return refused("its draft is for somebody or something else");
     }
-    let touch = Touch {
-        person: &item.recipient,
-        medium: item.medium,
-        step: item.step,
+    let lead = lead.map(|lead| serde_json::from_slice::<LeadRecord>(&lead.value));
+    let Ok(lead) = lead.transpose() else {
+        return refused("the lead's record cannot be read");
     };
-    let facts = facts(store, &[touch])
-        .await?
-        .into_iter()
-        .next()
-        .unwrap_or_default();
     let sealed = item.verify_content(&draft.subject, &draft.body);
     let candidate = Candidate {
         recipient: item.recipient.as_str(),
@@ -78,20 +113,17 @@ pub async fn check_item(
     };
     if let Eligibility::Ineligible(reasons) = eligible(&candidate) {
         let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
-        return Ok(Checked::Refused(reasons.join("; ")));
+        return Checked::Refused(reasons.join("; "));
     }
-    let lead = store
-        .get_json::<LeadRecord>(&records::lead(&item.recipient))
-        .await?;
     let mut guards = facts.guards;
     guards.push(Guard::Absent(records::ledger(delivery)));
-    guards.push(Guard::Unchanged(key, version));
-    let outgoing = outgoing(&draft, item, delivery, lead.map(|(record, _)| record));
-    Ok(Checked::Ready(Box::new(Ready {
+    guards.push(Guard::Unchanged(records::draft(&item.draft), version));
+    let outgoing = outgoing(&draft, item, delivery, lead);
+    Checked::Ready(Box::new(Ready {
         draft,
         outgoing,
         guards,
-    })))
+    }))
 }
 
 /// What will be handed over for `item`; the lead's record supplies the names, where there is one.
@@ -124,11 +156,7 @@ pub fn outgoing(
 }
 
 /// Whether a draft may be put into a batch now; all reasons where it may not.
-pub fn preview(
-    draft: &Draft,
-    facts: &crate::facts::Facts,
-    tier_filter: Option<caio_core::Tier>,
-) -> Eligibility {
+pub fn preview(draft: &Draft, facts: &Facts, tier_filter: Option<caio_core::Tier>) -> Eligibility {
     eligible(&Candidate {
         recipient: draft.recipient.as_str(),
         suppressed: facts.suppressed.as_deref(),

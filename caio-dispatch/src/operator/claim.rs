@@ -1,10 +1,10 @@
-//! The commits of a run: claim the batch, claim an item, record its outcome, settle.
+//! The claims of a run: the batch, then its items.
 //!
 //! Each is one transaction. A guard that fails is a refusal with its reason; nothing was written.
 
-use std::collections::BTreeMap;
+use std::mem;
 
-use caio_core::batch::{Batch, BatchItem, BatchStatus, ItemOutcome};
+use caio_core::batch::{Batch, BatchItem, BatchStatus};
 use caio_core::draft::Draft;
 use caio_core::limits::{SendRequest, Window};
 use caio_core::terms::Provider;
@@ -13,17 +13,18 @@ use caio_state::{CommitOutcome, Guard, StateStoreExt, Write};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-use super::check::{Checked, check_item};
-use super::runner::Context;
-use super::step::Event;
+use super::check::{Checked, Ready, check_items};
+use super::context::Context;
+use super::kill::{self, Point};
+use super::step::{Claimed, Event};
 use crate::batches::put_batch;
-use crate::channel::Outcome;
+use crate::channel::Outgoing;
 use crate::coexist::DailyRecord;
 use crate::error::{DispatchError, Result};
 use crate::history;
 use crate::ledger::{DeliveryState, LedgerEntry};
 use crate::records;
-use crate::transition::commit;
+use crate::transition::{commit, commit_each};
 
 /// Who took a batch; makes it single-use and is never deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,7 +36,7 @@ pub(super) struct Claim {
 }
 
 /// Takes the batch for this run, or goes on with a run that was interrupted.
-pub(super) async fn batch(context: &mut Context<'_>) -> Result<Event> {
+pub(super) async fn batch(context: &Context<'_>) -> Result<Event> {
     let operator = context.operator;
     let store = &*operator.store;
     let now = operator.clock.now();
@@ -78,10 +79,7 @@ pub(super) async fn batch(context: &mut Context<'_>) -> Result<Event> {
     let event = history::Event::new(&id, now, &operator.holder, "batch.executing", &next.id);
     writes.extend(event.because(context.run.as_str()).writes()?);
     Ok(match commit(store, &*operator.ids, guards, writes).await? {
-        CommitOutcome::Committed => {
-            context.batch = next;
-            Event::BatchClaimed
-        }
+        CommitOutcome::Committed => Event::BatchClaimed,
         CommitOutcome::Refused { guard: 0 } => Event::BatchRefused(STOPPED.to_owned()),
         CommitOutcome::Refused { guard: 1 } => Event::BatchRefused(FENCED.to_owned()),
         CommitOutcome::Refused { guard: 2 } => {
@@ -108,37 +106,163 @@ fn resume(context: &Context<'_>, claim: Option<Claim>) -> Event {
     }
 }
 
-/// Checks one item again and claims it: touch, limits and intent in one commit.
-pub(super) async fn item(context: &mut Context<'_>, slot: usize) -> Result<Event> {
+/// What one item's claim would commit.
+struct Intent {
+    slot: usize,
+    outgoing: Outgoing,
+    windows: Vec<Window>,
+    guards: Vec<Guard>,
+    writes: Vec<Write>,
+}
+
+/// What the Python system's records say to a claim, while it runs beside us.
+struct Beside {
+    daily: DailyRecord,
+    guards: Vec<Guard>,
+    prolong: Vec<Write>,
+}
+
+/// Checks items again and claims each: touch, limits and intent in one commit an item. One that
+/// somebody else changed in between is checked anew, and refused with what holds then.
+pub(super) async fn items(context: &Context<'_>, slots: &[usize]) -> Result<Event> {
+    let mut answers = Vec::with_capacity(slots.len());
+    let mut open = slots.to_vec();
+    if let Err(refused) = context.operator.follow().await {
+        let reason = refused.to_string();
+        answers.extend(
+            open.drain(..)
+                .map(|it| (it, Claimed::Stopped(reason.clone()))),
+        );
+    }
+    kill::reach(Point::BeforeClaim);
+    for attempt in 1..=ATTEMPTS {
+        if open.is_empty() {
+            break;
+        }
+        // Nobody of us tells the Python system of a message between the look and the claim.
+        let _beside = context.beside.lock().await;
+        let beside = match beside(context).await? {
+            Ok(beside) => beside,
+            Err(lost) => return Ok(Event::StoreFailed(lost)),
+        };
+        let mut intents = Vec::with_capacity(open.len());
+        for (slot, checked) in check(context, &open).await? {
+            match checked.and_then(|ready| intend(context, slot, ready, beside.as_ref())) {
+                Ok(intent) => intents.push(intent),
+                Err(Stays::Refused(reason)) => answers.push((slot, Claimed::No(reason))),
+                Err(Stays::Failed(error)) => return Err(error),
+            }
+        }
+        open.clear();
+        for (intent, outcome) in commit_all(context, intents, beside).await? {
+            let slot = intent.slot;
+            match answer(context, &intent, &outcome) {
+                Answer::Claimed => {
+                    context.keep(slot, intent.outgoing);
+                    answers.push((slot, Claimed::Yes));
+                }
+                Answer::Changed if attempt < ATTEMPTS => open.push(slot),
+                Answer::Changed => answers.push((slot, Claimed::No(CHANGED.to_owned()))),
+                Answer::Fenced => return Ok(Event::StoreFailed(FENCED.to_owned())),
+                Answer::Not(claimed) => answers.push((slot, claimed)),
+            }
+        }
+    }
+    kill::reach(Point::AfterClaim);
+    Ok(Event::Claimed(answers))
+}
+
+/// Why an item is not claimed.
+enum Stays {
+    Refused(String),
+    Failed(DispatchError),
+}
+
+/// Each of these slots, as long as its tier may go now and nothing stands against it.
+async fn check(
+    context: &Context<'_>,
+    slots: &[usize],
+) -> Result<Vec<(usize, Result<Box<Ready>, Stays>)>> {
     let operator = context.operator;
-    let store = &*operator.store;
-    let now = operator.clock.now();
-    let item = context.batch.items[context.order[slot]].clone();
-    let delivery = context.delivery(slot);
-    if operator.tiers.iter().any(|tier| *tier != item.tier) {
-        return Ok(Event::ItemRefused(format!(
-            "{} is not what may go now",
-            item.tier
-        )));
-    }
-    if let Err(refused) = operator.follow().await {
-        return Ok(Event::Stopped(refused.to_string()));
-    }
-    let checked = match check_item(store, &item, &delivery).await? {
-        Checked::Ready(ready) => ready,
-        Checked::Refused(reason) => return Ok(Event::ItemRefused(reason)),
+    let deliveries: Vec<String> = slots.iter().map(|slot| context.delivery(*slot)).collect();
+    let asked = slots.iter().zip(&deliveries);
+    let asked: Vec<(&BatchItem, &str)> = asked
+        .map(|(slot, delivery)| (context.item(*slot), delivery.as_str()))
+        .collect();
+    let checked = check_items(&*operator.store, &asked).await?;
+    let ready = |(slot, checked): (&usize, Checked)| {
+        let tier = context.item(*slot).tier;
+        let refused = |reason: String| (*slot, Err(Stays::Refused(reason)));
+        if operator.tiers.iter().any(|may_go| *may_go != tier) {
+            return refused(format!("{tier} is not what may go now"));
+        }
+        match checked {
+            Checked::Refused(reason) => refused(reason),
+            Checked::Ready(ready) if ready.draft.placeholder_sender => {
+                refused("its text names no sender: configure one, write it anew".to_owned())
+            }
+            Checked::Ready(ready) => (*slot, Ok(ready)),
+        }
     };
-    if checked.draft.placeholder_sender {
-        return Ok(Event::ItemRefused(
-            "its text names no sender: configure one, write it anew".to_owned(),
+    Ok(slots.iter().zip(checked).map(ready).collect())
+}
+
+/// The Python system's locks and its record of the day; the reason when a lock was lost.
+async fn beside(context: &Context<'_>) -> Result<Result<Option<Beside>, String>> {
+    let Some(locks) = &context.locks else {
+        return Ok(Ok(None));
+    };
+    let store = &*context.operator.store;
+    let daily = DailyRecord::read(store, context.today()).await?;
+    Ok(match locks.hold(store).await? {
+        Some((mut guards, prolong)) => {
+            guards.push(daily.guard());
+            Ok(Some(Beside {
+                daily,
+                guards,
+                prolong,
+            }))
+        }
+        None => Err("the Python system's lock was lost".to_owned()),
+    })
+}
+
+/// The guards that every claim begins with: those whose failure is told apart.
+fn first_guards(context: &Context<'_>) -> Vec<Guard> {
+    let mut guards = vec![Guard::StopAbsent, fence(context)];
+    guards.extend(context.authority.clone());
+    guards
+}
+
+fn intend(
+    context: &Context<'_>,
+    slot: usize,
+    ready: Box<Ready>,
+    beside: Option<&Beside>,
+) -> Result<Intent, Stays> {
+    let item = context.item(slot);
+    if beside.is_some_and(|beside| beside.daily.names(&item.recipient)) {
+        return Err(Stays::Refused(
+            "the Python system wrote to this person today".to_owned(),
         ));
     }
-    let windows = windows(context, &item, &checked.draft);
+    write_intent(context, slot, *ready, beside).map_err(Stays::Failed)
+}
+
+fn write_intent(
+    context: &Context<'_>,
+    slot: usize,
+    ready: Ready,
+    beside: Option<&Beside>,
+) -> Result<Intent> {
+    let now = context.operator.clock.now();
+    let item = context.item(slot);
+    let windows = windows(context, item, &ready.draft);
     let entry = LedgerEntry {
-        id: delivery,
+        id: context.delivery(slot),
         batch: context.batch.id.clone(),
         run: context.run.clone(),
-        container: context.container(slot),
+        container: context.container(slot).clone(),
         item: item.clone(),
         state: DeliveryState::Intended,
         receipt: None,
@@ -150,36 +274,18 @@ pub(super) async fn item(context: &mut Context<'_>, slot: usize) -> Result<Event
         bounced_at: None,
         replied_at: None,
     };
-    let claimed = checked.draft.claim()?;
+    let claimed = ready.draft.claim()?;
 
-    // The first guards are those whose failure is told apart below.
-    let mut guards = vec![Guard::StopAbsent, fence(context)];
-    guards.extend(context.authority.clone());
-    let fixed = guards.len();
+    let mut guards = first_guards(context);
     guards.extend(windows.iter().map(|window| Guard::Ceiling {
         counter: records::limit(&window.key),
         add: 1,
         ceiling: window.ceiling.into(),
     }));
-    guards.extend(checked.guards);
+    guards.extend(ready.guards);
+    guards.extend(beside.iter().flat_map(|beside| beside.guards.clone()));
     let mut writes = entry.writes()?;
-    if let Some(locks) = &context.locks {
-        let daily = DailyRecord::read(store, context.today()).await?;
-        if daily.names(&item.recipient) {
-            return Ok(Event::ItemRefused(
-                "the Python system wrote to this person today".to_owned(),
-            ));
-        }
-        let Some((held, prolonged)) = locks.hold(store).await? else {
-            return Ok(Event::StoreFailed(
-                "the Python system's lock was lost".to_owned(),
-            ));
-        };
-        guards.extend(held);
-        guards.push(daily.guard());
-        writes.extend(prolonged);
-    }
-    writes.extend(records::put_draft(&claimed, Some(checked.draft.status))?);
+    writes.extend(records::put_draft(&claimed, Some(ready.draft.status))?);
     writes.push(Write::Put {
         key: records::touch(&item.recipient, item.medium, item.step),
         value: serde_json::to_vec(&entry.id)?,
@@ -194,129 +300,77 @@ pub(super) async fn item(context: &mut Context<'_>, slot: usize) -> Result<Event
                 .map(|ends| ends.duration_since(now) + SignedDuration::from_hours(24)),
         }
     }));
-    Ok(match commit(store, &*operator.ids, guards, writes).await? {
-        CommitOutcome::Committed => {
-            context.outgoing.insert(slot, checked.outgoing);
-            Event::ItemClaimed
-        }
-        CommitOutcome::Refused { guard: 0 } => Event::Stopped(STOPPED.to_owned()),
-        CommitOutcome::Refused { guard: 1 } => Event::StoreFailed(FENCED.to_owned()),
-        CommitOutcome::Refused { guard } if guard < fixed => Event::Stopped(AUTHORITY.to_owned()),
-        CommitOutcome::Refused { guard } => match windows.get(guard - fixed) {
-            Some(window) => Event::ItemRefused(format!(
-                "limit reached: {} of {} in window {}",
-                window.ceiling, window.ceiling, window.key
-            )),
-            None => Event::ItemRefused(
-                "it was changed or claimed by somebody else meanwhile".to_owned(),
-            ),
-        },
+    Ok(Intent {
+        slot,
+        outgoing: ready.outgoing,
+        windows,
+        guards,
+        writes,
     })
 }
 
-/// Records what became of one item; frees what a message that was not sent had reserved.
-pub(super) async fn record(context: &Context<'_>, slot: usize, outcome: &Outcome) -> Result<()> {
-    let operator = context.operator;
-    let store = &*operator.store;
-    let now = operator.clock.now();
-    let key = records::ledger(&context.delivery(slot));
-    let Some((entry, version)) = store.get_json::<LedgerEntry>(&key).await? else {
-        return Err(DispatchError::NotFound {
-            what: "ledger entry",
-            id: key.to_string(),
-        });
-    };
-    let next = entry.after(outcome, &rfc3339(now));
-    let mut guards = vec![Guard::Unchanged(key, version), fence(context)];
-    let mut writes = next.writes()?;
-    let draft_key = records::draft(&entry.item.draft);
-    if let Some((draft, draft_version)) = store.get_json::<Draft>(&draft_key).await? {
-        let settled = match outcome {
-            Outcome::NotSent { .. } => Some(draft.release()?),
-            Outcome::Accepted { .. } | Outcome::Rejected { .. } => Some(draft.settle()?),
-            Outcome::Unknown { .. } => None,
-        };
-        if let Some(settled) = settled {
-            guards.push(Guard::Unchanged(draft_key, draft_version));
-            writes.extend(records::put_draft(&settled, Some(draft.status))?);
-        }
-    }
-    if matches!(outcome, Outcome::NotSent { .. }) {
-        let item = &entry.item;
-        writes.push(Write::Delete(records::touch(
-            &item.recipient,
-            item.medium,
-            item.step,
-        )));
-        writes.extend(entry.reservations.iter().map(|window| Write::Add {
-            counter: records::limit(window),
-            amount: -1,
-            expires_in: None,
-        }));
-    }
-    let kind = match outcome {
-        Outcome::Accepted { .. } => "delivery.accepted",
-        Outcome::NotSent { .. } => "delivery.not_sent",
-        Outcome::Rejected { .. } => "delivery.rejected",
-        Outcome::Unknown { .. } => "delivery.unknown",
-    };
-    let event = history::Event::new(&operator.ids.id(), now, &operator.holder, kind, &next.id);
-    let detail = next.receipt.clone().unwrap_or_else(|| next.reason.clone());
-    writes.extend(event.about(&next.item.recipient).because(detail).writes()?);
-    match commit(store, &*operator.ids, guards, writes).await? {
-        CommitOutcome::Committed => Ok(()),
-        CommitOutcome::Refused { guard: 1 } => Err(lease_lost()),
-        CommitOutcome::Refused { .. } => Err(DispatchError::Conflict {
-            what: "ledger entry",
-            id: next.id,
-        }),
-    }
-}
-
-/// Gives the batch its final status.
-pub(super) async fn settle(
+/// Commits the claims, and prolongs the Python system's locks behind them: a lock's version may not
+/// change between two claims that are guarded by it.
+async fn commit_all(
     context: &Context<'_>,
-    outcomes: &BTreeMap<String, ItemOutcome>,
-) -> Result<Batch> {
+    mut intents: Vec<Intent>,
+    beside: Option<Beside>,
+) -> Result<Vec<(Intent, CommitOutcome)>> {
     let operator = context.operator;
-    let store = &*operator.store;
-    let now = operator.clock.now();
-    let key = records::batch(&context.batch.id);
-    let Some((stored, version)) = store.get_json::<Batch>(&key).await? else {
-        return Err(DispatchError::NotFound {
-            what: "batch",
-            id: context.batch.id.clone(),
-        });
-    };
-    let next = stored.settle(outcomes, now)?;
-    let mut writes = put_batch(&next, Some(stored.status))?;
-    let id = operator.ids.id();
-    let kind = format!("batch.{}", next.status);
-    writes.extend(history::Event::new(&id, now, &operator.holder, &kind, &next.id).writes()?);
-    let guards = vec![Guard::Unchanged(key, version), fence(context)];
-    match commit(store, &*operator.ids, guards, writes).await? {
-        CommitOutcome::Committed => Ok(next),
-        CommitOutcome::Refused { guard: 1 } => Err(lease_lost()),
-        CommitOutcome::Refused { .. } => Err(DispatchError::Conflict {
-            what: "batch",
-            id: next.id,
-        }),
+    let mut commits: Vec<(Vec<Guard>, Vec<Write>)> = intents
+        .iter_mut()
+        .map(|intent| (mem::take(&mut intent.guards), mem::take(&mut intent.writes)))
+        .collect();
+    if commits.is_empty() {
+        return Ok(Vec::new());
+    }
+    if let Some(Beside {
+        guards, prolong, ..
+    }) = beside
+    {
+        commits.push((guards, prolong));
+    }
+    let outcomes = commit_each(&*operator.store, &*operator.ids, commits).await?;
+    Ok(intents.into_iter().zip(outcomes).collect())
+}
+
+/// What the store said to a claim.
+enum Answer {
+    Claimed,
+    /// Something that was read is no longer so.
+    Changed,
+    Fenced,
+    Not(Claimed),
+}
+
+fn answer(context: &Context<'_>, intent: &Intent, outcome: &CommitOutcome) -> Answer {
+    let fixed = 2 + usize::from(context.authority.is_some());
+    match outcome {
+        CommitOutcome::Committed => Answer::Claimed,
+        CommitOutcome::Refused { guard: 0 } => Answer::Not(Claimed::Stopped(STOPPED.to_owned())),
+        CommitOutcome::Refused { guard: 1 } => Answer::Fenced,
+        CommitOutcome::Refused { guard } if *guard < fixed => {
+            Answer::Not(Claimed::Stopped(AUTHORITY.to_owned()))
+        }
+        CommitOutcome::Refused { guard } => match intent.windows.get(guard - fixed) {
+            Some(window) => Answer::Not(Claimed::No(format!(
+                "limit reached: {} of {} in window {}",
+                window.ceiling, window.ceiling, window.key
+            ))),
+            None => Answer::Changed,
+        },
     }
 }
 
-/// The provider took longer than the lease lives: whoever comes next finishes what is open.
-fn lease_lost() -> DispatchError {
-    DispatchError::Refused {
-        code: "lease.lost",
-        reason: "the lease ended before the provider had answered; run again".to_owned(),
-    }
-}
+/// How often an item is checked anew after somebody else changed what was read about it.
+const ATTEMPTS: usize = 5;
 
 const STOPPED: &str = "the stop flag is set; `caio resume` clears it";
 const AUTHORITY: &str = "somebody has said anew who sends for this motion";
+const CHANGED: &str = "it was changed or claimed by somebody else meanwhile";
 const FENCED: &str = "another executor has taken over";
 
-fn fence(context: &Context<'_>) -> Guard {
+pub(super) fn fence(context: &Context<'_>) -> Guard {
     Guard::Fence {
         lease: records::executor_lease(&context.batch.id),
         fence: context.held.fence,

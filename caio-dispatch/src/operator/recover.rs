@@ -5,12 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use caio_core::terms::Provider;
 use jiff::Timestamp;
 
-use super::claim;
-use super::runner::Context;
+use super::context::Context;
+use super::record;
 use super::step::{Slot, SlotState};
 use crate::channel::{Outcome, Proof};
 use crate::error::{DispatchError, Result};
 use crate::ledger::{self, DeliveryState, LedgerEntry};
+
+/// Outcomes recorded in one round trip.
+const TOGETHER: usize = 100;
 
 /// A slot for each item. What an interrupted run had claimed, and what nobody knew, is asked for
 /// first.
@@ -44,15 +47,16 @@ pub(super) async fn slots(context: &Context<'_>) -> Result<Vec<Slot>> {
             .filter(|(_, entry)| entry.state == DeliveryState::Intended)
             .map(|(slot, _)| *slot)
             .collect();
-        for (slot, outcome) in reconcile(context, provider, asked).await {
-            let is_news = intended.contains(&slot) || !matches!(outcome, Outcome::Unknown { .. });
-            if !is_news {
-                continue;
-            }
-            claim::record(context, slot, &outcome).await?;
-            if intended.contains(&slot) {
-                context.tell(slot, &outcome).await?;
-            }
+        let mut news = reconcile(context, provider, asked).await;
+        news.retain(|(slot, outcome)| {
+            intended.contains(slot) || !matches!(outcome, Outcome::Unknown { .. })
+        });
+        for news in news.chunks(TOGETHER) {
+            record::outcomes(context, news).await?;
+            let first = news.iter().filter(|(slot, _)| intended.contains(slot));
+            context.tell(&first.cloned().collect::<Vec<_>>()).await?;
+        }
+        for (slot, outcome) in news {
             slots[slot].state = SlotState::Ended(outcome);
         }
     }
@@ -73,11 +77,11 @@ fn slots_of(context: &Context<'_>, entries: &[LedgerEntry]) -> Vec<Slot> {
     let slot = |slot: usize| {
         let entry = known.get(context.delivery(slot).as_str()).copied();
         Slot {
-            container: context.container(slot),
+            lane: context.lane(slot),
             state: entry.map_or(SlotState::Waiting, state_of),
         }
     };
-    (0..context.order.len()).map(slot).collect()
+    (0..context.len()).map(slot).collect()
 }
 
 /// Refuses while what was handed over last may still arrive.

@@ -1,17 +1,31 @@
 //! The operator's decisions, pure: `step(run, event) -> (run, effects)`.
 //!
-//! claim the batch → for each item: claim → deliver → record → … → settle. A stop ends the run at
-//! the next boundary: what was claimed but not handed over is released, nothing further is claimed.
+//! claim the batch → claim → deliver → record → … → settle. Calls of the providers overlap, as many
+//! as there are permits; claims are made ahead of them and records behind them, one group of each at
+//! a time. A stop ends the claims at once: what was claimed but not handed over is released, calls
+//! under way are heard out, nothing else begins.
+
+use std::collections::VecDeque;
+use std::mem;
 
 use caio_core::batch::ItemOutcome;
 
 use crate::channel::{Container, Outcome};
 
+/// A container and how much it takes in one call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lane {
+    /// The campaign or list.
+    pub container: Container,
+    /// Most items in one provider call; at least one.
+    pub chunk: usize,
+}
+
 /// One item of the batch as the run sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Slot {
-    /// Where it goes; items of one container are handed over together.
-    pub container: Container,
+    /// Where it goes, in [`Run::lanes`]; items of one lane are handed over together.
+    pub lane: usize,
     /// What became of it so far.
     pub state: SlotState,
 }
@@ -21,44 +35,77 @@ pub struct Slot {
 pub enum SlotState {
     /// Not yet asked for.
     Waiting,
+    /// Its claim is under way.
+    Claiming,
     /// Claimed, not yet handed over.
     Claimed,
+    /// Its call is under way.
+    Delivering,
+    /// What became of it is known, and not yet in the ledger.
+    Answered(Outcome),
     /// Refused before any call, with the reason.
     Refused(String),
-    /// Handed over, or known from an earlier run.
+    /// What became of it is in the ledger.
     Ended(Outcome),
 }
 
 /// The state of one run over one batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Run {
+    /// Where items go.
+    pub lanes: Vec<Lane>,
     /// The items, in the order of delivery.
     pub slots: Vec<Slot>,
-    /// Most items in one provider call.
-    pub chunk: usize,
     /// Where the run stands.
     pub phase: Phase,
     /// Why nothing further is claimed, once that is so.
     pub stopped: Option<String>,
+    /// Most provider calls at one time.
+    permits: usize,
+    /// The store failed or is no longer ours: nothing begins, and nothing is settled.
+    broken: bool,
+    /// Effects that were asked for and not yet answered.
+    pending: usize,
+    /// Provider calls among them.
+    calls: usize,
+    /// Outcomes are being recorded.
+    recording: bool,
+    /// No slot before this one waits.
+    next: usize,
+    /// The slots whose claim is under way.
+    claiming: Vec<usize>,
+    /// Claimed slots of each lane.
+    ready: Vec<VecDeque<usize>>,
+    /// Slots with an outcome that no record has begun for.
+    answered: Vec<usize>,
+    /// Slots from their claim until they are recorded.
+    open: usize,
 }
 
-/// Where a run stands: what it waits for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     /// Nothing has happened.
     New,
-    /// The claim of the batch.
+    /// The claim of the batch is under way.
     ClaimingBatch,
-    /// The claim of an item.
-    ClaimingItem(usize),
-    /// The provider's answer.
-    Delivering(Vec<usize>),
-    /// The record of outcomes.
-    Recording,
-    /// The final status.
+    /// Items are claimed, handed over and recorded.
+    Sending,
+    /// The final status is under way.
     Settling,
-    /// Nothing: the run is over.
+    /// Nothing is under way, and nothing will be.
     Over,
+}
+
+/// The answer to the claim of one item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claimed {
+    /// It is claimed and its intent recorded.
+    Yes,
+    /// It must not go out, and why.
+    No(String),
+    /// Nothing further may go out, and why.
+    Stopped(String),
 }
 
 /// What happened.
@@ -72,45 +119,59 @@ pub enum Event {
     BatchClosed(String),
     /// It is not ours: somebody else's, expired, changed, stopped.
     BatchRefused(String),
-    /// The item is claimed and its intent recorded.
-    ItemClaimed,
-    /// The item must not go out.
-    ItemRefused(String),
-    /// Nothing further may go out.
-    Stopped(String),
+    /// Claims of items were answered.
+    Claimed(Vec<(usize, Claimed)>),
     /// The provider answered, one outcome an item asked.
-    Delivered(Vec<Outcome>),
+    Delivered(Vec<usize>, Vec<Outcome>),
+    /// These were not handed over, since nothing further may go out.
+    Withheld(Vec<usize>, String),
     /// Outcomes are in the ledger.
-    Recorded,
+    Recorded(Vec<usize>),
     /// The batch has its final status.
     Settled,
-    /// The store failed: what was claimed stays as it is and is reconciled by the next run.
+    /// An effect failed at the store: what was claimed stays as it is and is reconciled by the next
+    /// run.
     StoreFailed(String),
+    /// Somebody else has taken over, or could have; answers no effect.
+    Lost(String),
 }
 
-/// What the runner has to do; it answers with an [`Event`].
+/// What the runner has to do; each is answered by one [`Event`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
     /// Claim the batch.
     ClaimBatch,
-    /// Check one item again and claim it.
-    ClaimItem(usize),
-    /// Ask the verdict again, then hand these over; all have one container.
-    Deliver(Vec<usize>),
+    /// Check these items again and claim each.
+    Claim(Vec<usize>),
+    /// Ask the verdict again, then hand these over; all are of this lane.
+    Deliver(usize, Vec<usize>),
     /// Record these outcomes.
     Record(Vec<(usize, Outcome)>),
-    /// Give the batch its final status.
-    Settle,
+    /// Give the batch its final status: what became of each item.
+    Settle(Vec<ItemOutcome>),
 }
 
 impl Run {
-    /// A run over `slots`, handing over at most `chunk` (at least one) at a time.
-    pub fn new(slots: Vec<Slot>, chunk: usize) -> Self {
+    /// A run over `slots`, with at most `permits` (at least one) provider calls at a time.
+    pub fn new(mut lanes: Vec<Lane>, slots: Vec<Slot>, permits: usize) -> Self {
+        for lane in &mut lanes {
+            lane.chunk = lane.chunk.max(1);
+        }
         Self {
+            ready: vec![VecDeque::new(); lanes.len()],
+            lanes,
             slots,
-            chunk: chunk.max(1),
             phase: Phase::New,
             stopped: None,
+            permits: permits.max(1),
+            broken: false,
+            pending: 0,
+            calls: 0,
+            recording: false,
+            next: 0,
+            claiming: Vec::new(),
+            answered: Vec::new(),
+            open: 0,
         }
     }
 
@@ -126,250 +187,235 @@ impl Run {
         self.slots.iter().map(outcome).collect()
     }
 
-    /// Items that are claimed and not yet handed over.
-    fn claimed(&self) -> Vec<usize> {
-        self.positions(|state| matches!(state, SlotState::Claimed))
+    /// Whether each of these is in the state of `test`, and none is named twice.
+    fn are(&self, positions: &[usize], test: impl Fn(&SlotState) -> bool) -> bool {
+        let mut sorted = positions.to_vec();
+        sorted.sort_unstable();
+        let is_so = |at: &usize| self.slots.get(*at).is_some_and(|it| test(&it.state));
+        sorted.is_sorted_by(|left, right| left < right) && sorted.iter().all(is_so)
     }
 
-    fn positions(&self, test: impl Fn(&SlotState) -> bool) -> Vec<usize> {
-        let slots = self.slots.iter().enumerate();
-        slots
-            .filter(|(_, slot)| test(&slot.state))
-            .map(|(position, _)| position)
-            .collect()
+    /// Whether the claims under way, and no others, are answered.
+    fn answers_claims(&self, answers: &[(usize, Claimed)]) -> bool {
+        let mut positions: Vec<usize> = answers.iter().map(|(position, _)| *position).collect();
+        positions.sort_unstable();
+        positions == self.claiming
     }
 
-    fn mark(&mut self, position: usize, state: SlotState) {
-        if let Some(slot) = self.slots.get_mut(position) {
-            slot.state = state;
-        }
-    }
-
-    /// The next claim, the hand-over of a full chunk, or the end.
+    /// What begins now: claims up to what the calls can take, full chunks, records, or the end.
     fn proceed(mut self) -> (Self, Vec<Effect>) {
-        let claimed = self.claimed();
-        if let Some(reason) = self.stopped.clone() {
-            if claimed.is_empty() {
-                return self.settle();
+        let mut effects = Vec::new();
+        if self.broken {
+            effects.extend(self.record());
+        } else {
+            if let Some(reason) = self.stopped.clone() {
+                self.release(&reason);
+            } else {
+                effects.extend(self.claim());
+                while let Some(effect) = self.deliver() {
+                    effects.push(effect);
+                }
             }
-            let outcome = Outcome::NotSent { reason };
-            return self.record(
-                claimed
-                    .into_iter()
-                    .map(|position| (position, outcome.clone()))
-                    .collect(),
-            );
+            effects.extend(self.record());
         }
-        let next = self
-            .slots
-            .iter()
-            .position(|slot| slot.state == SlotState::Waiting);
-        let container = claimed.first().map(|first| &self.slots[*first].container);
-        match next {
-            Some(next)
-                if claimed.len() < self.chunk
-                    && container
-                        .is_none_or(|container| *container == self.slots[next].container) =>
-            {
-                self.phase = Phase::ClaimingItem(next);
-                (self, vec![Effect::ClaimItem(next)])
+        if effects.is_empty() && self.pending == 0 {
+            if self.broken || self.phase != Phase::Sending {
+                self.phase = Phase::Over;
+            } else {
+                self.phase = Phase::Settling;
+                effects.push(Effect::Settle(self.outcomes()));
             }
-            None if claimed.is_empty() => self.settle(),
-            _ => {
-                self.phase = Phase::Delivering(claimed.clone());
-                (self, vec![Effect::Deliver(claimed)])
+        }
+        self.pending += effects.len();
+        (self, effects)
+    }
+
+    /// The next group of claims: one at a time, and never further ahead than twice what the calls
+    /// can take.
+    fn claim(&mut self) -> Option<Effect> {
+        if !self.claiming.is_empty() {
+            return None;
+        }
+        let chunk = self.lanes.iter().map(|lane| lane.chunk).max().unwrap_or(1);
+        let most = self.permits.saturating_mul(chunk).saturating_mul(2);
+        let room = most.saturating_sub(self.open).min(self.permits.max(chunk));
+        while self.claiming.len() < room && self.next < self.slots.len() {
+            let position = self.next;
+            self.next += 1;
+            if self.slots[position].state == SlotState::Waiting {
+                self.slots[position].state = SlotState::Claiming;
+                self.claiming.push(position);
             }
+        }
+        self.open += self.claiming.len();
+        (!self.claiming.is_empty()).then(|| Effect::Claim(self.claiming.clone()))
+    }
+
+    /// The next call: a full chunk, or what is left of a lane.
+    fn deliver(&mut self) -> Option<Effect> {
+        if self.calls >= self.permits {
+            return None;
+        }
+        let may_grow = |lane: usize| self.claiming.iter().any(|it| self.slots[*it].lane == lane);
+        let lane = (0..self.lanes.len()).find(|lane| {
+            let ready = self.ready[*lane].len();
+            ready >= self.lanes[*lane].chunk || (ready > 0 && !may_grow(*lane))
+        })?;
+        let count = self.ready[lane].len().min(self.lanes[lane].chunk);
+        let positions: Vec<usize> = self.ready[lane].drain(..count).collect();
+        for position in &positions {
+            self.slots[*position].state = SlotState::Delivering;
+        }
+        self.calls += 1;
+        Some(Effect::Deliver(lane, positions))
+    }
+
+    /// Everything that is known and not recorded; one group at a time, as long as the store works.
+    fn record(&mut self) -> Option<Effect> {
+        if (self.recording && !self.broken) || self.answered.is_empty() {
+            return None;
+        }
+        self.recording = true;
+        let outcome = |position: usize| match &self.slots[position].state {
+            SlotState::Answered(outcome) => Some((position, outcome.clone())),
+            _ => None,
+        };
+        let answered = mem::take(&mut self.answered);
+        Some(Effect::Record(
+            answered.into_iter().filter_map(outcome).collect(),
+        ))
+    }
+
+    /// What is claimed and was not handed over certainly was not sent.
+    fn release(&mut self, reason: &str) {
+        let claimed: Vec<usize> = self.ready.iter_mut().flat_map(mem::take).collect();
+        for position in claimed {
+            let reason = reason.to_owned();
+            self.answer(position, Outcome::NotSent { reason });
         }
     }
 
-    fn record(mut self, outcomes: Vec<(usize, Outcome)>) -> (Self, Vec<Effect>) {
-        for (position, outcome) in &outcomes {
-            self.mark(*position, SlotState::Ended(outcome.clone()));
+    fn answer(&mut self, position: usize, outcome: Outcome) {
+        self.slots[position].state = SlotState::Answered(outcome);
+        self.answered.push(position);
+    }
+
+    fn stop(&mut self, reason: String) {
+        self.stopped.get_or_insert(reason);
+    }
+
+    /// Nothing begins any more; what is under way is heard out.
+    fn fail(mut self, reason: String) -> (Self, Vec<Effect>) {
+        self.broken = true;
+        self.stop(reason);
+        self.proceed()
+    }
+
+    fn claimed(mut self, answers: Vec<(usize, Claimed)>) -> (Self, Vec<Effect>) {
+        for position in mem::take(&mut self.claiming) {
+            self.slots[position].state = SlotState::Waiting;
         }
-        self.phase = Phase::Recording;
-        (self, vec![Effect::Record(outcomes)])
+        for (position, answer) in answers {
+            match answer {
+                Claimed::Yes => {
+                    self.slots[position].state = SlotState::Claimed;
+                    let lane = self.slots[position].lane;
+                    self.ready[lane].push_back(position);
+                    continue;
+                }
+                Claimed::No(reason) => self.slots[position].state = SlotState::Refused(reason),
+                Claimed::Stopped(reason) => self.stop(reason),
+            }
+            self.open -= 1;
+        }
+        self.proceed()
     }
 
-    fn settle(mut self) -> (Self, Vec<Effect>) {
-        self.phase = Phase::Settling;
-        (self, vec![Effect::Settle])
+    fn delivered(mut self, asked: &[usize], outcomes: Vec<Outcome>) -> (Self, Vec<Effect>) {
+        self.calls -= 1;
+        let missing = || Outcome::Unknown {
+            reason: "the channel gave no outcome".to_owned(),
+        };
+        let outcomes = outcomes.into_iter().map(Some);
+        let outcomes = outcomes.chain(std::iter::repeat(None));
+        for (position, outcome) in asked.iter().zip(outcomes) {
+            self.answer(*position, outcome.unwrap_or_else(missing));
+        }
+        self.proceed()
     }
 
-    fn over(mut self, reason: Option<String>) -> (Self, Vec<Effect>) {
-        self.phase = Phase::Over;
-        self.stopped = reason.or(self.stopped);
-        (self, Vec::new())
+    fn withheld(mut self, asked: &[usize], reason: String) -> (Self, Vec<Effect>) {
+        self.calls -= 1;
+        for position in asked {
+            let reason = reason.clone();
+            self.answer(*position, Outcome::NotSent { reason });
+        }
+        self.stop(reason);
+        self.proceed()
+    }
+
+    fn recorded(mut self, positions: &[usize]) -> (Self, Vec<Effect>) {
+        self.recording = false;
+        for position in positions {
+            let state = &mut self.slots[*position].state;
+            if let SlotState::Answered(outcome) = mem::replace(state, SlotState::Waiting) {
+                *state = SlotState::Ended(outcome);
+            }
+        }
+        self.open -= positions.len();
+        self.proceed()
     }
 }
 
 /// The next state and what to do. An event that does not answer what the run waits for ends it:
 /// the runner is wrong then, and a run that is not understood must not go on.
 pub fn step(mut run: Run, event: Event) -> (Run, Vec<Effect>) {
-    match (run.phase.clone(), event) {
-        (_, Event::StoreFailed(reason))
-        | (Phase::ClaimingBatch, Event::BatchRefused(reason) | Event::Stopped(reason)) => {
-            run.over(Some(reason))
-        }
+    let is_answer = !matches!(event, Event::Start | Event::Lost(_));
+    if is_answer {
+        run.pending = run.pending.saturating_sub(1);
+    }
+    match (run.phase, event) {
+        (_, Event::StoreFailed(reason) | Event::Lost(reason))
+        | (Phase::ClaimingBatch, Event::BatchRefused(reason)) => run.fail(reason),
         (Phase::New, Event::Start) => {
             run.phase = Phase::ClaimingBatch;
+            run.pending = 1;
             (run, vec![Effect::ClaimBatch])
         }
-        (Phase::ClaimingBatch, Event::BatchClaimed) | (Phase::Recording, Event::Recorded) => {
+        (Phase::ClaimingBatch, Event::BatchClaimed) => {
+            run.phase = Phase::Sending;
             run.proceed()
         }
-        (Phase::ClaimingItem(position), Event::ItemClaimed) => {
-            run.mark(position, SlotState::Claimed);
+        (Phase::ClaimingBatch, Event::BatchClosed(reason)) => {
+            run.phase = Phase::Sending;
+            run.stop(reason);
             run.proceed()
         }
-        (Phase::ClaimingItem(position), Event::ItemRefused(reason)) => {
-            run.mark(position, SlotState::Refused(reason));
-            run.proceed()
+        (Phase::Sending, Event::Claimed(answers)) if run.answers_claims(&answers) => {
+            run.claimed(answers)
         }
-        (Phase::ClaimingBatch, Event::BatchClosed(reason))
-        | (Phase::ClaimingItem(_) | Phase::Delivering(_), Event::Stopped(reason)) => {
-            run.stopped = Some(reason);
-            run.proceed()
+        (Phase::Sending, Event::Delivered(asked, outcomes))
+            if run.are(&asked, |state| *state == SlotState::Delivering) =>
+        {
+            run.delivered(&asked, outcomes)
         }
-        (Phase::Delivering(asked), Event::Delivered(outcomes)) => {
-            let missing = || Outcome::Unknown {
-                reason: "the channel gave no outcome".to_owned(),
-            };
-            let outcomes = outcomes
-                .into_iter()
-                .map(Some)
-                .chain(std::iter::repeat(None));
-            let paired = asked.into_iter().zip(outcomes);
-            run.record(
-                paired
-                    .map(|(at, outcome)| (at, outcome.unwrap_or_else(missing)))
-                    .collect(),
-            )
+        (Phase::Sending, Event::Withheld(asked, reason))
+            if run.are(&asked, |state| *state == SlotState::Delivering) =>
+        {
+            run.withheld(&asked, reason)
         }
-        (Phase::Settling, Event::Settled) => run.over(None),
-        (phase, event) => run.over(Some(format!("unexpected {event:?} while {phase:?}"))),
+        (Phase::Sending, Event::Recorded(positions))
+            if run.are(&positions, |state| matches!(state, SlotState::Answered(_))) =>
+        {
+            run.recorded(&positions)
+        }
+        (Phase::Settling, Event::Settled) => {
+            run.phase = Phase::Over;
+            (run, Vec::new())
+        }
+        (phase, event) => run.fail(format!("unexpected {event:?} while {phase:?}")),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use caio_core::terms::{Provider, Tier};
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn container(name: u8) -> Container {
-        Container {
-            name: format!("c{name}"),
-            provider: Provider::Instantly,
-            pool: "default".to_owned(),
-            tier: Tier::One,
-        }
-    }
-
-    fn run_of(containers: &[u8], chunk: usize) -> Run {
-        let slots = containers.iter().map(|name| Slot {
-            container: container(*name),
-            state: SlotState::Waiting,
-        });
-        Run::new(slots.collect(), chunk)
-    }
-
-    fn accepted() -> Outcome {
-        Outcome::Accepted {
-            receipt: "r".to_owned(),
-        }
-    }
-
-    /// What the world answers to one effect, chosen by a number.
-    fn answer(effect: &Effect, choice: u8) -> Event {
-        let text = || "because".to_owned();
-        match (effect, choice % 8) {
-            (_, 7) => Event::StoreFailed(text()),
-            (Effect::ClaimBatch, 0) => Event::BatchRefused(text()),
-            (Effect::ClaimBatch, 1) => Event::BatchClosed(text()),
-            (Effect::ClaimBatch, _) => Event::BatchClaimed,
-            (Effect::ClaimItem(_), 0) => Event::ItemRefused(text()),
-            (Effect::ClaimItem(_) | Effect::Deliver(_), 1) => Event::Stopped(text()),
-            (Effect::ClaimItem(_), _) => Event::ItemClaimed,
-            (Effect::Deliver(asked), 0) => Event::Delivered(vec![accepted(); asked.len() / 2]),
-            (Effect::Deliver(asked), 2) => {
-                Event::Delivered(vec![Outcome::Rejected { reason: text() }; asked.len()])
-            }
-            (Effect::Deliver(asked), _) => Event::Delivered(vec![accepted(); asked.len()]),
-            (Effect::Record(_), _) => Event::Recorded,
-            (Effect::Settle, _) => Event::Settled,
-        }
-    }
-
-    #[test]
-    fn a_full_run_delivers_each_item_once_in_chunks_of_one_container() {
-        let mut run = run_of(&[1, 1, 1, 2], 2);
-        let mut event = Event::Start;
-        let mut delivered = Vec::new();
-        loop {
-            let (next, effects) = step(run, event);
-            run = next;
-            let Some(effect) = effects.first() else { break };
-            if let Effect::Deliver(asked) = effect {
-                delivered.push(asked.clone());
-            }
-            event = answer(effect, 3);
-        }
-        assert_eq!(delivered, [vec![0, 1], vec![2], vec![3]]);
-        assert_eq!(run.outcomes(), [ItemOutcome::Accepted; 4]);
-    }
-
-    #[test]
-    fn a_stop_releases_what_was_claimed_and_claims_nothing_further() {
-        let run = run_of(&[1, 1, 1], 2);
-        let (run, _) = step(run, Event::Start);
-        let (run, _) = step(run, Event::BatchClaimed);
-        let (run, effects) = step(run, Event::ItemClaimed);
-        assert_eq!(effects, [Effect::ClaimItem(1)]);
-        let (run, effects) = step(run, Event::Stopped("stop".to_owned()));
-        let not_sent = Outcome::NotSent {
-            reason: "stop".to_owned(),
-        };
-        assert_eq!(effects, [Effect::Record(vec![(0, not_sent)])]);
-        let (run, effects) = step(run, Event::Recorded);
-        assert_eq!(effects, [Effect::Settle]);
-        assert_eq!(run.slots[1].state, SlotState::Waiting);
-    }
-
-    proptest! {
-        #[test]
-        fn no_item_is_delivered_twice_or_unclaimed_and_every_run_ends(
-            containers in prop::collection::vec(0u8..3, 0..12),
-            chunk in 0usize..5,
-            choices in prop::collection::vec(any::<u8>(), 64),
-        ) {
-            let mut run = run_of(&containers, chunk);
-            let mut event = Event::Start;
-            let mut claimed = Vec::new();
-            let mut delivered = Vec::new();
-            let mut ended = false;
-            for choice in choices.into_iter().chain(std::iter::repeat_n(3, 200)) {
-                let stopped_before = run.stopped.is_some();
-                let (next, effects) = step(run, event);
-                run = next;
-                prop_assert!(effects.len() <= 1);
-                let Some(effect) = effects.first() else { ended = true; break };
-                prop_assert!(!stopped_before || !matches!(effect, Effect::ClaimItem(_) | Effect::Deliver(_)));
-                event = answer(effect, choice);
-                match (effect, &event) {
-                    (Effect::ClaimItem(position), Event::ItemClaimed) => claimed.push(*position),
-                    (Effect::Deliver(asked), Event::Delivered(_)) => {
-                        prop_assert!(asked.len() <= chunk.max(1));
-                        for position in asked {
-                            prop_assert!(claimed.contains(position));
-                            prop_assert!(!delivered.contains(position));
-                            delivered.push(*position);
-                        }
-                    }
-                    _ => {}
-                }
-            }
-            prop_assert!(ended);
-        }
-    }
-}
+mod tests;

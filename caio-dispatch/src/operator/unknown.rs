@@ -1,13 +1,12 @@
 //! Deliveries of which nobody knows what became: the provider is asked, or a person decides.
 
-use std::collections::BTreeMap;
-
 use caio_core::batch::{Batch, BatchStatus};
 use caio_state::{Held, StateStoreExt};
 
-use super::runner::{Context, Operator, RunReport, order};
-use super::step::Run;
-use super::{claim, recover};
+use super::context::Context;
+use super::report::RunReport;
+use super::runner::Operator;
+use super::{record, recover};
 use crate::channel::Outcome;
 use crate::error::{DispatchError, Result};
 use crate::ledger::{DeliveryState, LedgerEntry};
@@ -63,33 +62,24 @@ impl Operator {
             return Err(nothing_unknown(&what));
         }
         let run = batch.execution.as_ref().map(|it| it.run.clone());
-        let mut context = Context {
-            operator: self,
-            order: order(&batch),
-            batch,
-            run: run.unwrap_or_default(),
-            held,
-            locks: None,
-            authority: None,
-            outgoing: BTreeMap::new(),
-        };
+        let context = Context::new(self, batch, run.unwrap_or_default(), held);
         let slots = match said {
             None => recover::slots(&context).await?,
             Some((entry, outcome)) => {
                 let mut slots =
-                    (0..context.order.len()).filter(|slot| context.delivery(*slot) == entry.id);
+                    (0..context.len()).filter(|slot| context.delivery(*slot) == entry.id);
                 let Some(slot) = slots.next() else {
                     return Err(DispatchError::NotFound {
                         what: "item of a delivery",
                         id: entry.id.clone(),
                     });
                 };
-                claim::record(&context, slot, outcome).await?;
+                record::outcomes(&context, &[(slot, outcome.clone())]).await?;
                 recover::known(&context).await?
             }
         };
-        let run = Run::new(slots, self.chunk());
-        context.settle(&run).await?;
+        let run = context.machine(slots);
+        context.settle(&run.outcomes()).await?;
         context.report(&run).await
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use caio_core::requests::{self, Campaign, Message};
@@ -10,6 +9,7 @@ use caio_core::terms::Provider;
 use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 
 use super::SETTLES_WITHIN;
 use super::http::{Call, CallError, Http};
@@ -48,7 +48,8 @@ impl Default for HeyReachOptions {
 pub struct HeyReachChannel {
     http: Http,
     options: HeyReachOptions,
-    /// Ids of lists by name, as far as this process knows them.
+    /// Ids of lists by name, as far as this process knows them; held while one is looked up or made,
+    /// so that calls at one time make one.
     known: Mutex<BTreeMap<String, i64>>,
 }
 
@@ -166,15 +167,11 @@ impl HeyReachChannel {
         Ok(pairs.collect())
     }
 
-    fn known(&self, name: &str) -> Option<i64> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(name).copied()
-    }
-
     /// The list of a container: known, found, or made. Several of one name: the oldest.
     async fn list(&self, name: &str, create: &Value) -> Result<i64, CallError> {
-        if let Some(id) = self.known(name) {
-            return Ok(id);
+        let mut known = self.known.lock().await;
+        if let Some(id) = known.get(name) {
+            return Ok(*id);
         }
         let id = match self.lists(name).await?.first() {
             Some(id) => *id,
@@ -191,7 +188,6 @@ impl HeyReachChannel {
                 }
             }
         };
-        let known = &mut *self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.insert(name.to_owned(), id);
         Ok(id)
     }

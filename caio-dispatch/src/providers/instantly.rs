@@ -7,7 +7,6 @@ mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use caio_core::requests::{self, Campaign, Message};
@@ -15,6 +14,7 @@ use caio_core::terms::Provider;
 use jiff::SignedDuration;
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 
 use super::SETTLES_WITHIN;
 use super::http::{Call, CallError, Http};
@@ -67,7 +67,8 @@ impl InstantlyOptions {
 pub struct InstantlyChannel {
     http: Http,
     options: InstantlyOptions,
-    /// Ids of campaigns by name, as far as this process knows them.
+    /// Ids of campaigns by name, as far as this process knows them; held while one is looked up or made,
+    /// so that calls at one time make one.
     known: Mutex<BTreeMap<String, String>>,
 }
 
@@ -163,15 +164,11 @@ impl InstantlyChannel {
         )))
     }
 
-    fn known(&self, name: &str) -> Option<String> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(name).cloned()
-    }
-
     /// The draft campaign of a container: known, found, or made.
     async fn campaign(&self, name: &str, create: &Value) -> Result<String, CallError> {
-        if let Some(id) = self.known(name) {
-            return Ok(id);
+        let mut known = self.known.lock().await;
+        if let Some(id) = known.get(name) {
+            return Ok(id.clone());
         }
         let mut found = self.named(name).await?;
         if found.is_empty() {
@@ -187,7 +184,6 @@ impl InstantlyChannel {
             };
         }
         let campaign = self.one_of(found).await?;
-        let known = &mut *self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.insert(name.to_owned(), campaign.id.clone());
         Ok(campaign.id)
     }

@@ -16,7 +16,7 @@ use caio_dispatch::coexist::authority::{self, System};
 use caio_dispatch::coexist::followed::Watch;
 use caio_dispatch::hive::Hive;
 use caio_dispatch::migrate::Migrate;
-use caio_dispatch::operator::{Gate, Operator, RunReport};
+use caio_dispatch::operator::{Brake, Gate, Operator, Permits, RunReport};
 use caio_dispatch::plan::{self, PlanRequest};
 use caio_dispatch::review::Review;
 use caio_dispatch::{DispatchError, records};
@@ -211,13 +211,17 @@ impl World {
             clock: self.clock.clone(),
             ids: self.ids.clone(),
             keys: keys(),
-            gate: Gate { inputs: inputs() },
+            gate: Gate {
+                inputs: inputs(),
+                brake: Arc::new(NoBrake),
+            },
             limits,
             tiers: Vec::new(),
             run_limit: None,
             zone: jiff::tz::TimeZone::UTC,
             holder: holder.to_owned(),
             lease: SignedDuration::from_secs(60),
+            permits: Permits::new(1),
             coexist: Some(Watch::elsewhere(SignedDuration::from_hours(48))),
         }
     }
@@ -251,11 +255,25 @@ impl World {
     }
 }
 
+/// Neither the environment nor a file stops anything.
+#[derive(Debug)]
+pub(crate) struct NoBrake;
+
+impl Brake for NoBrake {
+    fn environment(&self) -> Option<String> {
+        None
+    }
+    fn file(&self) -> StopFlag {
+        StopFlag::Clear
+    }
+}
+
 /// Nothing stands against sending.
 pub(crate) fn inputs() -> Inputs {
     Inputs {
         requested: Mode::Live,
         stop_env: None,
+        stop_file: StopFlag::Clear,
         stop_flag: StopFlag::Clear,
         access: None,
         cors: None,

@@ -10,12 +10,12 @@ use caio_core::requests::{
     self, Campaign, Message, ProviderRequest, campaign_name, instantly_time_zone,
 };
 use caio_core::safety::{
-    ChannelState, Finding, Gate, Inputs, StopFlag, Switches, Verdict, stop_value, verdict,
+    ChannelState, Finding, Gate, Inputs, StopFlag, Switches, Verdict, verdict,
 };
 use caio_core::terms::{Mode, Motion, Provider, Tier};
 use caio_dispatch::channel::Outgoing;
 use caio_dispatch::coexist::authority::{self, Authority, System};
-use caio_dispatch::operator::{Checked, check_item};
+use caio_dispatch::operator::{Brake, Checked, check_item};
 use caio_dispatch::policy::Policy;
 use caio_dispatch::{batches, icp, ledger};
 use caio_state::{Access, StateStore};
@@ -70,14 +70,14 @@ pub(super) async fn run(context: &Context, args: DispatchArgs) -> Result<Exit> {
         inputs.channel = ChannelState::DraftsFirst;
     }
     let verdict = verdict(&inputs);
-    let preview = match &batch {
-        Some(batch) => preview(context, &*store, batch, &args, &policy).await?,
-        None => Preview::default(),
-    };
     if let Some(batch) = batch.as_ref().filter(|_| args.live && verdict.may_send()) {
         drop(store);
         return live::run(context, &args, &policy, inputs, channels, &batch.id).await;
     }
+    let preview = match &batch {
+        Some(batch) => preview(context, &*store, batch, &args, &policy).await?,
+        None => Preview::default(),
+    };
     render(context, batch.as_ref(), &verdict, &preview);
     if args.live && !verdict.may_send() {
         return Err(Failure::new(
@@ -103,7 +103,7 @@ pub(super) async fn inputs(
     policy: &Policy,
     requested: Mode,
 ) -> Result<Inputs> {
-    let keys = context.seal_keys(false)?;
+    let (keys, brake) = (context.seal_keys(false)?, context.brake());
     let gate = match (batch, &keys) {
         (None, _) => Gate::NoBatch,
         (Some(_), None) => Gate::Refused("there is no key to verify the seal with".to_owned()),
@@ -150,7 +150,8 @@ pub(super) async fn inputs(
     let adopted = icp::adopted(store).await?;
     Ok(Inputs {
         requested,
-        stop_env: stop_value(&context.environment),
+        stop_env: brake.environment(),
+        stop_file: brake.file(),
         stop_flag,
         access: None,
         cors: None,

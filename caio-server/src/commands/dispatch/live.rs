@@ -8,7 +8,7 @@ use caio_core::batch::BatchStatus;
 use caio_core::safety::Inputs;
 use caio_dispatch::batches;
 use caio_dispatch::coexist::followed::Watch;
-use caio_dispatch::operator::{Gate, Operator, RunReport};
+use caio_dispatch::operator::{Gate, Operator, Permits, RunReport};
 use caio_dispatch::policy::Policy;
 use caio_state::{Access, StateStore};
 use jiff::SignedDuration;
@@ -75,28 +75,52 @@ pub(crate) fn operator(
         clock: Arc::clone(&context.clock),
         ids: Arc::clone(&context.ids),
         keys,
-        gate: Gate { inputs },
+        gate: Gate {
+            inputs,
+            brake: Arc::new(context.brake()),
+        },
         limits: policy.limits.clone(),
         tiers: policy.ramp.tier.into_iter().collect(),
         run_limit: None,
         zone: context.zone()?,
         holder: format!("{} (process {})", context.by()?, std::process::id()),
         lease: lease(context)?,
+        permits: permits(context)?,
         coexist: coexist(context)?,
     })
 }
 
 /// `CAIO_LEASE_MS`, for whoever has to take over sooner.
 fn lease(context: &Context) -> Result<SignedDuration> {
-    let name = "CAIO_LEASE_MS";
-    let Some(text) = context.environment.get(name).filter(|it| !it.is_empty()) else {
-        return Ok(LEASE);
+    let given = number(context, "CAIO_LEASE_MS", "number of milliseconds")?;
+    Ok(given.map_or(LEASE, |it| SignedDuration::from_millis(it.into())))
+}
+
+/// `CAIO_IN_FLIGHT`: provider calls at one time.
+fn permits(context: &Context) -> Result<Permits> {
+    let given = number(context, "CAIO_IN_FLIGHT", "number of calls from 1 to 256")?;
+    let Some(count) = given else {
+        return Ok(Permits::default());
     };
-    let milliseconds: u32 = text.parse().map_err(|_| {
-        let message = format!("{name}: `{text}` is no number of milliseconds");
-        Failure::new("dispatch.config", message).exit(Exit::Usage)
-    })?;
-    Ok(SignedDuration::from_millis(milliseconds.into()))
+    match usize::try_from(count) {
+        Ok(count @ 1..=Permits::MOST) => Ok(Permits::new(count)),
+        _ => Err(no_number(
+            "CAIO_IN_FLIGHT",
+            &count.to_string(),
+            "number of calls from 1 to 256",
+        )),
+    }
+}
+
+fn number(context: &Context, name: &str, what: &str) -> Result<Option<u32>> {
+    let text = context.environment.get(name).filter(|it| !it.is_empty());
+    text.map(|text| text.parse().map_err(|_| no_number(name, text, what)))
+        .transpose()
+}
+
+fn no_number(name: &str, text: &str, what: &str) -> Failure {
+    let message = format!("{name}: `{text}` is no {what}");
+    Failure::new("dispatch.config", message).exit(Exit::Usage)
 }
 
 /// Whether the Python system runs beside us: on Redis it does, unless `CAIO_COEXIST` says `off`.
