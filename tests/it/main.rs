@@ -1,11 +1,13 @@
 //! End-to-end tests: they drive the real binary on stores and files of their own.
 #![allow(clippy::panic, clippy::unwrap_used, missing_docs)]
 
+mod attack;
 mod bad_input;
 mod delivery;
 mod manners;
 mod migrate;
 mod sandbox;
+mod service;
 mod shared_store;
 mod stores;
 mod support;

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::Request;
+use axum::http::Uri;
 use axum::middleware::{from_fn, from_fn_with_state};
+use tower::util::MapRequest;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::csrf::CsrfLayer;
 use tower_http::limit::RequestBodyLimitLayer;
-use tower_http::normalize_path::{NormalizePath, NormalizePathLayer};
 use tower_http::timeout::RequestBodyDeadlineLayer;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -18,7 +20,7 @@ use super::{cors, layers, pages, routes};
 use crate::exit::{Failure, Result};
 
 /// The application: a router whose paths are taken with or without a slash at the end.
-pub(crate) type App = NormalizePath<Router>;
+pub(crate) type App = MapRequest<Router, fn(Request) -> Request>;
 
 /// Largest body of a request, bytes. Webhooks have a smaller limit of their own.
 const MAX_BODY: usize = 1 << 20;
@@ -54,11 +56,28 @@ impl Service {
             .layer(from_fn(layers::request_id))
             .layer(from_fn(layers::check_path))
             .with_state(Arc::clone(self));
-        Ok(tower::Layer::layer(
-            &NormalizePathLayer::trim_trailing_slash(),
-            router,
-        ))
+        Ok(MapRequest::new(router, without_last_slash))
     }
+}
+
+/// `/api/x/` is `/api/x`. Nothing else about a path is changed: what two readers could understand in
+/// two ways is refused (http §1.4).
+fn without_last_slash(mut request: Request) -> Request {
+    let path = request.uri().path();
+    let trimmed = path.trim_end_matches('/');
+    if trimmed.is_empty() || trimmed.len() == path.len() {
+        return request;
+    }
+    let target = match request.uri().query() {
+        Some(query) => format!("{trimmed}?{query}"),
+        None => trimmed.to_owned(),
+    };
+    let mut parts = request.uri().clone().into_parts();
+    parts.path_and_query = target.parse().ok();
+    if let Ok(uri) = Uri::from_parts(parts) {
+        *request.uri_mut() = uri;
+    }
+    request
 }
 
 /// The OpenAPI document of all routes.
