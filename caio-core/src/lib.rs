@@ -32,6 +32,7 @@ pub mod suppression;
 pub mod terms;
 pub mod time;
 pub mod warmup;
+pub mod webhook;
 
 pub use batch::{Batch, BatchStatus};
 pub use draft::{Draft, DraftStatus};

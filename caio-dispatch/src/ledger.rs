@@ -15,6 +15,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+pub use caio_core::webhook::Later;
+
 use crate::channel::{Container, Outcome};
 use crate::error::Result;
 use crate::records;
@@ -33,18 +35,6 @@ pub enum DeliveryState {
     Rejected,
     /// It cannot be told.
     Unknown,
-}
-
-/// What a provider reports of a delivery after taking it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Later {
-    /// It could not be delivered to the recipient.
-    Bounced,
-    /// A person answered it.
-    Replied,
-    /// It left the provider.
-    Sent,
 }
 
 /// One delivery.
