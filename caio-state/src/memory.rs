@@ -55,8 +55,9 @@ struct Entry<T> {
     expires: Option<Timestamp>,
 }
 
+/// What is kept; the layer of [`OverlayStore`](crate::OverlayStore) that is written to is one as well.
 #[derive(Debug, Default)]
-struct Inner {
+pub(crate) struct Inner {
     documents: BTreeMap<String, Entry<Vec<u8>>>,
     counters: BTreeMap<String, Entry<u64>>,
     indexes: BTreeMap<String, Index>,
@@ -80,7 +81,8 @@ struct Index {
 }
 
 impl Inner {
-    fn expire(&mut self, now: Timestamp) {
+    /// Takes out what has expired.
+    pub(crate) fn expire(&mut self, now: Timestamp) {
         while let Some((at, family, name)) = self.expiring.pop_first() {
             if at > now {
                 self.expiring.insert((at, family, name));
@@ -110,10 +112,27 @@ impl Inner {
     }
 
     fn commit(&mut self, txn: &Txn, now: Timestamp) -> Result<CommitOutcome> {
-        if let Some(first) = self.outcomes.get(&txn.id.0) {
-            return Ok(first.value.clone());
+        if let Some(first) = self.outcome(txn) {
+            return Ok(first);
         }
-        let outcome = match first_failing(&*self, &txn.guards, now)? {
+        let failing = first_failing(&*self, &txn.guards, now)?;
+        Ok(self.settle(txn, failing, now))
+    }
+
+    /// What became of a transaction that was sent before.
+    pub(crate) fn outcome(&self, txn: &Txn) -> Option<CommitOutcome> {
+        let first = self.outcomes.get(&txn.id.0)?;
+        Some(first.value.clone())
+    }
+
+    /// Applies a transaction of which no guard fails, and remembers its outcome.
+    pub(crate) fn settle(
+        &mut self,
+        txn: &Txn,
+        failing: Option<usize>,
+        now: Timestamp,
+    ) -> CommitOutcome {
+        let outcome = match failing {
             Some(guard) => CommitOutcome::Refused { guard },
             None => {
                 for write in &txn.writes {
@@ -130,11 +149,49 @@ impl Inner {
             expires,
         };
         self.outcomes.insert(txn.id.0.clone(), entry);
-        Ok(outcome)
+        outcome
+    }
+
+    /// Documents whose name begins with `prefix`, beyond `after`: at most `most`.
+    pub(crate) fn documents_after(
+        &self,
+        prefix: &str,
+        after: Option<&Key>,
+        most: usize,
+    ) -> Vec<(Key, Versioned)> {
+        let from = match after.map(Key::as_str).filter(|after| *after >= prefix) {
+            Some(after) => Bound::Excluded(after),
+            None => Bound::Included(prefix),
+        };
+        self.documents
+            .range::<str, _>((from, Bound::Unbounded))
+            .take_while(|(name, _)| name.starts_with(prefix))
+            .take(most)
+            .map(|(name, entry)| (Key::stored(name), entry.versioned()))
+            .collect()
+    }
+
+    /// Entries of an index within `range`, beyond `after`: at most `most`.
+    pub(crate) fn entries_after(
+        &self,
+        index: &str,
+        range: &Range,
+        after: Option<&RangeEntry>,
+        most: usize,
+    ) -> Vec<RangeEntry> {
+        let Some(index) = self.indexes.get(index) else {
+            return Vec::new();
+        };
+        let inside = index.within(range, after);
+        if range.descending {
+            inside.rev().take(most).cloned().collect()
+        } else {
+            inside.take(most).cloned().collect()
+        }
     }
 
     /// Everything, in the order that [`Sink::take`] names.
-    fn records(&self) -> Vec<Record> {
+    pub(crate) fn records(&self) -> Vec<Record> {
         let documents = self.documents.iter().map(|(name, entry)| Record::Document {
             key: Key::stored(name),
             value: entry.value.clone(),
@@ -155,7 +212,7 @@ impl Inner {
         documents.chain(counters).chain(places).collect()
     }
 
-    fn write(&mut self, write: &Write, now: Timestamp) {
+    pub(crate) fn write(&mut self, write: &Write, now: Timestamp) {
         match write {
             Write::Add {
                 counter,
@@ -314,18 +371,8 @@ impl StateStore for MemoryStore {
         limit: usize,
     ) -> Result<Page<(Key, Versioned), Key>> {
         check_limit(limit)?;
-        let from = match after.map(Key::as_str).filter(|after| *after >= prefix) {
-            Some(after) => Bound::Excluded(after),
-            None => Bound::Included(prefix),
-        };
         self.with(|inner, _| {
-            let mut items: Vec<(Key, Versioned)> = inner
-                .documents
-                .range::<str, _>((from, Bound::Unbounded))
-                .take_while(|(name, _)| name.starts_with(prefix))
-                .take(limit.saturating_add(1))
-                .map(|(name, entry)| (Key::stored(name), entry.versioned()))
-                .collect();
+            let mut items = inner.documents_after(prefix, after, limit.saturating_add(1));
             let next = more(&mut items, limit).map(|(key, _)| key.clone());
             Ok(Page { items, next })
         })
@@ -340,22 +387,8 @@ impl StateStore for MemoryStore {
     ) -> Result<Page<RangeEntry, RangeEntry>> {
         check_limit(limit)?;
         self.with(|inner, _| {
-            let Some(index) = inner.indexes.get(index) else {
-                return Ok(Page {
-                    items: Vec::new(),
-                    next: None,
-                });
-            };
-            let inside = index.within(range, after);
-            let mut items: Vec<RangeEntry> = if range.descending {
-                inside
-                    .rev()
-                    .take(limit.saturating_add(1))
-                    .cloned()
-                    .collect()
-            } else {
-                inside.take(limit.saturating_add(1)).cloned().collect()
-            };
+            let most = limit.saturating_add(1);
+            let mut items = inner.entries_after(index, range, after, most);
             let next = more(&mut items, limit).cloned();
             Ok(Page { items, next })
         })

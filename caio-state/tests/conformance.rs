@@ -9,7 +9,8 @@ use std::time::Duration;
 use caio_core::Clock;
 use caio_state::conformance::{RedisServer, TestClock, TestIds, all, all_in};
 use caio_state::{
-    Access, DualStore, HiveStore, MemoryStore, RedisStore, SqliteStore, StateStore, dual,
+    Access, DualStore, HiveStore, MemoryStore, OverlayStore, RedisStore, SqliteStore, StateStore,
+    dual,
 };
 
 /// A store and the folder it lives in.
@@ -79,6 +80,18 @@ async fn dual_obeys_the_laws_and_lists_only_after_the_mark() {
     })
     .await;
     println!("dual, migrated: {} laws", laws.len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_layer_over_another_store_obeys_every_law() {
+    let laws = all(async |clock: Arc<dyn Clock>| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.db");
+        let base = SqliteStore::open(&path, clock.clone(), Access::ReadWrite).unwrap();
+        InFolder(Arc::new(OverlayStore::new(Arc::new(base), clock)), folder)
+    })
+    .await;
+    println!("overlay: {} laws", laws.len());
 }
 
 fn redis(server: &RedisServer, prefix: &str) -> Arc<dyn StateStore> {

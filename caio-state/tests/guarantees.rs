@@ -9,15 +9,15 @@ use std::sync::Arc;
 
 use caio_state::conformance::{self, TestClock, TestIds};
 use caio_state::{
-    Access, Capabilities, DualStore, HiveStore, MemoryStore, RedisOptions, RedisStore, SqliteStore,
-    StateStore, dual,
+    Access, Capabilities, DualStore, HiveStore, MemoryStore, OverlayStore, RedisOptions, RedisStore,
+    SqliteStore, StateStore, dual,
 };
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/state.md");
 const BEGIN: &str = "<!-- made by caio-state/tests/guarantees.rs -->\n";
 const END: &str = "<!-- end -->";
 
-async fn backends(folder: &std::path::Path) -> [(&'static str, Capabilities); 6] {
+async fn backends(folder: &std::path::Path) -> [(&'static str, Capabilities); 7] {
     let clock = TestClock::noon();
     let file = folder.join("x.db");
     let sqlite = SqliteStore::open(&file, clock.clone(), Access::ReadWrite).unwrap();
@@ -25,7 +25,9 @@ async fn backends(folder: &std::path::Path) -> [(&'static str, Capabilities); 6]
     let redis = RedisStore::open(options, Access::ReadWrite).unwrap();
     let hive = HiveStore::open(folder, clock.clone(), Access::ReadWrite).unwrap();
     let (hive_can, sqlite_can) = (hive.capabilities(), sqlite.capabilities());
-    let dual = DualStore::new(Arc::new(sqlite), Arc::new(hive), TestIds::from(1 << 32));
+    let sqlite = Arc::new(sqlite);
+    let overlay = OverlayStore::new(sqlite.clone(), clock.clone());
+    let dual = DualStore::new(sqlite, Arc::new(hive), TestIds::from(1 << 32));
     let under_way = dual.capabilities();
     let ids = TestIds::default();
     dual::cut_over(&dual, &ids, "kim").await.unwrap();
@@ -37,6 +39,7 @@ async fn backends(folder: &std::path::Path) -> [(&'static str, Capabilities); 6]
         ("hive", hive_can),
         ("dual, under way", under_way),
         ("dual, migrated", dual.capabilities()),
+        ("overlay", overlay.capabilities()),
     ]
 }
 

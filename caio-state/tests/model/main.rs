@@ -11,12 +11,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use caio_state::StateStoreExt;
 use caio_state::conformance::{RedisServer, TestClock};
-use caio_state::{Access, MemoryStore, RedisStore, SqliteStore};
+use caio_state::{Access, MemoryStore, OverlayStore, RedisStore, SqliteStore};
 use proptest::test_runner::{Config, TestRunner};
 use proptest_state_machine::ReferenceStateMachine;
 use real::Real;
-use reference::Model;
+use reference::{Model, Transition, Write};
 use tokio::runtime::Runtime;
 
 const LONGEST: usize = 40;
@@ -62,6 +63,57 @@ fn memory_follows_the_model() {
         let clock = TestClock::noon();
         Real::new(Arc::new(MemoryStore::new(clock.clone())), clock)
     });
+}
+
+#[test]
+fn a_layer_follows_the_model_and_its_base_stays_as_it_was() {
+    let config = Config {
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let run = TestRunner::new(config).run(
+        &Model::sequential_strategy(2..LONGEST),
+        |(mut model, transitions, applied)| {
+            let runtime = tokio::runtime::Builder::new_current_thread().build();
+            let runtime = runtime.unwrap();
+            let clock = TestClock::noon();
+            let base = Arc::new(MemoryStore::new(clock.clone()));
+            let mut real = Real::new(base.clone(), clock.clone());
+            let (half, mut sent, mut before) = (transitions.len() / 2, 0, None);
+            for (position, mut transition) in transitions.into_iter().enumerate() {
+                if let Some(applied) = &applied {
+                    applied.fetch_add(1, Ordering::SeqCst);
+                }
+                if position == half {
+                    sent = model.sent.len();
+                    before = Some(runtime.block_on(base.dump()).unwrap());
+                    let layer = Arc::new(OverlayStore::new(base.clone(), clock.clone()));
+                    runtime.block_on(real.goes_on(layer, &model));
+                }
+                match &mut transition {
+                    // Outcomes belong to the store that gave them.
+                    Transition::Repeat(id) if position >= half && *id < sent => continue,
+                    // How long a counter of the base lives, nobody but the base knows.
+                    Transition::Commit(commit) => commit.writes.iter_mut().for_each(lasting),
+                    _ => {}
+                }
+                model = Model::apply(model, &transition);
+                runtime.block_on(real.apply(&transition, &model));
+            }
+            // What has expired in the base meanwhile is gone from it.
+            let after = runtime.block_on(base.dump()).unwrap();
+            let before = before.unwrap_or_default();
+            assert!(after.lines().all(|line| before.contains(line)));
+            Ok(())
+        },
+    );
+    assert!(run.is_ok(), "{}", run.unwrap_err());
+}
+
+fn lasting(write: &mut Write) {
+    if let Write::Add { lifetime, .. } = write {
+        *lifetime = None;
+    }
 }
 
 #[test]

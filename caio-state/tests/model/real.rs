@@ -55,6 +55,12 @@ impl Real {
         }
     }
 
+    /// Goes on in a store that holds the same, whose versions are others.
+    pub(crate) async fn goes_on(&mut self, store: Arc<dyn StateStore>, state: &State) {
+        self.store = store;
+        self.compare(state).await;
+    }
+
     /// Makes `transition`, after which the model is in `state`.
     pub(crate) async fn apply(&mut self, transition: &Transition, state: &State) {
         let answer = match transition {
