@@ -281,6 +281,11 @@ impl Verdict {
             })
     }
 
+    /// Whether a run may go on: live, or in shadow mode, where no provider is called.
+    pub fn may_run(&self) -> bool {
+        matches!(self.mode, Permission::Granted(Mode::Live | Mode::Shadow))
+    }
+
     /// Whether a provider may be called.
     pub fn may_send(&self) -> bool {
         self.mode == Permission::Granted(Mode::Live)

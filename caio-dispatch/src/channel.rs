@@ -1,12 +1,13 @@
 //! Who delivers: the trait that every provider implements, and its four possible outcomes.
 
 mod recording;
+mod shadow;
 
 use std::fmt::{Debug, Display};
 
 use async_trait::async_trait;
 use caio_core::batch::BatchItem;
-use caio_core::requests::Message;
+use caio_core::requests::{Message, ProviderRequest};
 use caio_core::terms::{Provider, Tier};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::ledger::LedgerEntry;
 
 pub use recording::{Fault, RecordingChannel};
+pub use shadow::{Handover, KeptChannel, ShadowChannel};
 
 /// The campaign or list at a provider that receives messages of one batch.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -93,6 +95,16 @@ pub enum Outcome {
     },
 }
 
+/// What a call of [`Channel::deliver`] is made of, before anything is asked of the provider.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Prepared {
+    /// The exact requests, in the order in which they are made; ids that the provider gives are
+    /// placeholders. What makes a container comes first; it is made once for all calls.
+    pub requests: Vec<ProviderRequest>,
+    /// One an item: how those end that are refused without asking.
+    pub refused: Vec<Option<Outcome>>,
+}
+
 /// Answer to [`Channel::reconcile`] for one delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Proof {
@@ -122,6 +134,10 @@ pub trait Channel: Debug + Display + Send + Sync {
     /// How long a call whose answer was lost may still take effect. Before that nothing is asked:
     /// what is not there may still arrive.
     fn settles_within(&self) -> SignedDuration;
+
+    /// The requests that [`deliver`](Self::deliver) makes for `items`, from the same builder; nothing
+    /// is called.
+    fn prepare(&self, container: &Container, items: &[Outgoing]) -> Prepared;
 
     /// Hands `items` to the provider; answers one outcome an item, in order.
     async fn deliver(&self, container: &Container, items: &[Outgoing]) -> Vec<Outcome>;

@@ -27,6 +27,7 @@ pub mod records;
 pub mod refused;
 pub mod reindex;
 pub mod review;
+pub mod shadow;
 pub mod source;
 pub mod suppress;
 pub mod tidy;

@@ -9,6 +9,7 @@ mod record;
 mod recover;
 mod report;
 mod runner;
+mod shadow;
 mod step;
 mod unknown;
 

@@ -141,6 +141,24 @@ pub fn limit(window: &str) -> Key {
     Key::new(&["caio", "limit", window])
 }
 
+/// Index of the newest shadow run of each batch, by time.
+pub const SHADOW_INDEX: &str = "caio:idx:shadow";
+
+/// The newest shadow run of a batch.
+pub fn shadow(batch: &str) -> Key {
+    Key::new(&["caio", "shadow", "batch", batch])
+}
+
+/// What a shadow run would have handed over in its n-th call.
+pub fn shadow_call(run: &str, number: usize) -> Key {
+    Key::new(&["caio", "shadow", "call", run, &format!("{number:06}")])
+}
+
+/// What a call for a batch handed over that was run in shadow before.
+pub fn sent(batch: &str, id: &str) -> Key {
+    Key::new(&["caio", "shadow", "sent", batch, id])
+}
+
 /// A suppression of one address.
 pub fn suppressed_address(key: &EmailKey) -> Key {
     Key::new(&["caio", "suppress", "address", &person(key)])

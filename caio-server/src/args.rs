@@ -1,6 +1,7 @@
 //! The words of the command line.
 
 mod serve;
+mod shadow;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 pub(crate) use serve::{ServeArgs, TokenCommand};
+pub(crate) use shadow::ShadowCommand;
 
 /// B2B outbound sales that never sends wrongly: leads in, approved and sealed messages out.
 #[derive(Debug, Parser)]
@@ -73,6 +75,9 @@ pub(crate) enum Command {
     Batch(BatchCommand),
     /// Send an approved batch; without --live show every request and write nothing
     Dispatch(DispatchArgs),
+    /// What shadow runs would have sent, and what was sent instead
+    #[command(subcommand)]
+    Shadow(ShadowCommand),
     /// Where everything stands
     Status,
     /// Who decided what, and when; the newest first
@@ -456,6 +461,9 @@ pub(crate) struct DispatchArgs {
     /// Really send
     #[arg(long)]
     pub(crate) live: bool,
+    /// Do everything but the calls, and keep what would have been sent: see `caio shadow`
+    #[arg(long, conflicts_with = "live")]
+    pub(crate) shadow: bool,
 }
 
 #[derive(Debug, Args)]

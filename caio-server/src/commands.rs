@@ -10,6 +10,7 @@ mod run;
 mod sandbox;
 mod serve;
 mod setup;
+mod shadow;
 mod state;
 mod status;
 mod suppress;
@@ -46,6 +47,7 @@ pub(crate) async fn run(context: Context, command: Command) -> Result<Exit> {
         Command::Run(args) => run::run(&context, args).await,
         Command::Sandbox(args) => sandbox::run(&context, args).await,
         Command::Serve(args) => serve::run(context, args).await,
+        Command::Shadow(command) => shadow::run(&context, command).await,
         Command::State(command) => state::run(&context, command).await,
         Command::Status => status::status(&context).await,
         Command::Stop { reason } => status::stop(&context, &reason).await,

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use caio_state::conformance::{self, TestClock, TestIds};
 use caio_state::{
-    Access, Capabilities, DualStore, HiveStore, MemoryStore, OverlayStore, RedisOptions, RedisStore,
-    SqliteStore, StateStore, dual,
+    Access, Capabilities, DualStore, HiveStore, MemoryStore, OverlayStore, RedisOptions,
+    RedisStore, SqliteStore, StateStore, dual,
 };
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/state.md");

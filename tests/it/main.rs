@@ -8,6 +8,7 @@ mod manners;
 mod migrate;
 mod sandbox;
 mod service;
+mod shadow;
 mod shared_store;
 mod stores;
 mod support;

@@ -5,10 +5,11 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
+use caio_core::requests::{self, Campaign, Message};
 use caio_core::terms::Provider;
 use jiff::SignedDuration;
 
-use super::{Channel, Container, Outcome, Outgoing, Proof};
+use super::{Channel, Container, Outcome, Outgoing, Prepared, Proof};
 use crate::ledger::LedgerEntry;
 
 /// What the provider does with the next message.
@@ -86,6 +87,20 @@ impl Channel for RecordingChannel {
 
     fn settles_within(&self) -> SignedDuration {
         SignedDuration::ZERO
+    }
+
+    fn prepare(&self, container: &Container, items: &[Outgoing]) -> Prepared {
+        let campaign = Campaign {
+            name: &container.name,
+            accounts: &[],
+            time_zone: "",
+            daily_limit: 0,
+        };
+        let messages: Vec<Message<'_>> = items.iter().map(Outgoing::message).collect();
+        Prepared {
+            requests: requests::build(self.provider, &campaign, &messages),
+            refused: vec![None; items.len()],
+        }
     }
 
     async fn deliver(&self, container: &Container, items: &[Outgoing]) -> Vec<Outcome> {

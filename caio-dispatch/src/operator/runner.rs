@@ -7,7 +7,7 @@ use std::sync::Arc;
 use caio_core::batch::{Batch, BatchItem, BatchStatus, SealKeys};
 use caio_core::limits::{LimitPolicy, RunLimit};
 use caio_core::safety::{self, StopFlag, Verdict};
-use caio_core::terms::{Motion, Provider, Tier};
+use caio_core::terms::{Mode, Motion, Provider, Tier};
 use caio_core::{Clock, IdSource};
 use caio_state::{Held, Lease, StateStore, StateStoreExt};
 use jiff::SignedDuration;
@@ -99,6 +99,17 @@ impl Operator {
     /// [`DispatchError::Refused`] with `dispatch.blocked` when the verdict forbids it, with
     /// `lease.held` when another executor runs it; refusals of the batch itself; store failures.
     pub async fn execute(&self, batch: &str, motion: Motion) -> Result<RunReport> {
+        if self.gate.inputs.requested != Mode::Live {
+            return Err(DispatchError::Refused {
+                code: "dispatch.blocked",
+                reason: "live was not asked for".to_owned(),
+            });
+        }
+        self.begin(batch, motion).await
+    }
+
+    /// Runs `batch` in the mode that was asked for.
+    pub(super) async fn begin(&self, batch: &str, motion: Motion) -> Result<RunReport> {
         let verdict = self.gate.verdict(&*self.store).await;
         if let Some(reason) = blocked(&verdict) {
             return Err(DispatchError::Refused {
@@ -212,6 +223,7 @@ impl Operator {
 pub(super) fn blocked(verdict: &Verdict) -> Option<String> {
     let reasons = verdict
         .blocks()
+        .filter(|(layer, _)| layer.holds_for(verdict.requested))
         .map(|(layer, block)| format!("layer {} ({layer}): {}", layer.number(), block.reason));
-    (!verdict.may_send()).then(|| reasons.collect::<Vec<_>>().join("; "))
+    (!verdict.may_run()).then(|| reasons.collect::<Vec<_>>().join("; "))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use async_trait::async_trait;
-use caio_core::requests::{self, Campaign, Message};
+use caio_core::requests::{self, Campaign, Message, ProviderRequest};
 use caio_core::terms::Provider;
 use jiff::SignedDuration;
 use serde::Deserialize;
@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 
 use super::SETTLES_WITHIN;
 use super::http::{Call, CallError, Http};
-use crate::channel::{Channel, Container, Outcome, Outgoing, Proof};
+use crate::channel::{Channel, Container, Outcome, Outgoing, Prepared, Proof};
 use crate::ledger::LedgerEntry;
 
 /// People in one call, the most that the provider takes.
@@ -309,15 +309,35 @@ impl Channel for HeyReachChannel {
         self.options.settles_within
     }
 
-    async fn deliver(&self, container: &Container, items: &[Outgoing]) -> Vec<Outcome> {
+    fn prepare(&self, container: &Container, items: &[Outgoing]) -> Prepared {
         let refused: Vec<Option<Outcome>> = items.iter().map(incomplete).collect();
+        let whole = items.iter().zip(&refused);
+        let whole = whole.filter(|(_, refused)| refused.is_none());
+        let messages: Vec<Message<'_>> = whole.map(|(item, _)| item.message()).collect();
+        let campaign = Campaign {
+            name: &container.name,
+            accounts: &[],
+            time_zone: "",
+            daily_limit: 0,
+        };
+        let requests = if messages.is_empty() {
+            Vec::new()
+        } else {
+            requests::build(Provider::HeyReach, &campaign, &messages)
+        };
+        Prepared { requests, refused }
+    }
+
+    async fn deliver(&self, container: &Container, items: &[Outgoing]) -> Vec<Outcome> {
+        let Prepared { requests, refused } = self.prepare(container, items);
         let whole: Vec<Outgoing> = items
             .iter()
             .zip(&refused)
             .filter(|(_, refused)| refused.is_none())
             .map(|(item, _)| item.clone())
             .collect();
-        let mut handed = self.hand_over(container, &whole).await.into_iter();
+        let handed = self.hand_over(container, &whole, requests).await;
+        let mut handed = handed.into_iter();
         let lost = || Outcome::Unknown {
             reason: "heyreach: no outcome".to_owned(),
         };
@@ -398,15 +418,13 @@ impl Channel for HeyReachChannel {
 }
 
 impl HeyReachChannel {
-    async fn hand_over(&self, container: &Container, items: &[Outgoing]) -> Vec<Outcome> {
-        let campaign = Campaign {
-            name: &container.name,
-            accounts: &[],
-            time_zone: "",
-            daily_limit: 0,
-        };
-        let messages: Vec<Message<'_>> = items.iter().map(Outgoing::message).collect();
-        let mut requests = requests::build(Provider::HeyReach, &campaign, &messages).into_iter();
+    async fn hand_over(
+        &self,
+        container: &Container,
+        items: &[Outgoing],
+        requests: Vec<ProviderRequest>,
+    ) -> Vec<Outcome> {
+        let mut requests = requests.into_iter();
         let not_sent = |reason: &str| -> Vec<Outcome> {
             let outcome = |_: &Outgoing| Outcome::NotSent {
                 reason: reason.to_owned(),

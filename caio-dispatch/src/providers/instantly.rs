@@ -18,7 +18,7 @@ use tokio::sync::Mutex;
 
 use super::SETTLES_WITHIN;
 use super::http::{Call, CallError, Http};
-use crate::channel::{Channel, Container, Outcome, Outgoing, Proof};
+use crate::channel::{Channel, Container, Outcome, Outgoing, Prepared, Proof};
 use crate::ledger::LedgerEntry;
 use wire::{Added, CampaignRecord, LeadRecord, Listed};
 
@@ -416,7 +416,7 @@ impl Channel for InstantlyChannel {
         self.options.settles_within
     }
 
-    async fn deliver(&self, container: &Container, items: &[Outgoing]) -> Vec<Outcome> {
+    fn prepare(&self, container: &Container, items: &[Outgoing]) -> Prepared {
         let campaign = Campaign {
             name: &container.name,
             accounts: &self.options.accounts,
@@ -424,7 +424,14 @@ impl Channel for InstantlyChannel {
             daily_limit: self.options.daily_limit,
         };
         let messages: Vec<Message<'_>> = items.iter().map(Outgoing::message).collect();
-        let mut requests = requests::build(Provider::Instantly, &campaign, &messages).into_iter();
+        Prepared {
+            requests: requests::build(Provider::Instantly, &campaign, &messages),
+            refused: vec![None; items.len()],
+        }
+    }
+
+    async fn deliver(&self, container: &Container, items: &[Outgoing]) -> Vec<Outcome> {
+        let mut requests = self.prepare(container, items).requests.into_iter();
         let Some(create) = requests.next() else {
             return not_sent(items, "there is nothing to hand over");
         };

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use caio_core::batch::{Batch, BatchStatus};
 use caio_core::terms::{Motion, Provider};
-use caio_dispatch::channel::{Channel, Container, Outcome, Outgoing, Proof};
+use caio_dispatch::channel::{Channel, Container, Outcome, Outgoing, Prepared, Proof};
 use caio_dispatch::ledger::{self, DeliveryState, LedgerEntry};
 use caio_dispatch::operator::Operator;
 use caio_dispatch::plan;
@@ -129,6 +129,9 @@ impl Channel for Mortal<dyn Channel> {
     }
     fn settles_within(&self) -> SignedDuration {
         self.1.settles_within()
+    }
+    fn prepare(&self, container: &Container, items: &[Outgoing]) -> Prepared {
+        self.1.prepare(container, items)
     }
     async fn deliver(&self, container: &Container, items: &[Outgoing]) -> Vec<Outcome> {
         self.0.step(self.1.deliver(container, items)).await

@@ -4,6 +4,7 @@
 mod coexist;
 mod crash;
 mod scenarios;
+mod shadow;
 mod tidy;
 mod unknown;
 mod world;
@@ -20,7 +21,7 @@ use caio_core::suppression::Scope;
 use caio_core::terms::{Medium, Motion, Provider, Step};
 use caio_dispatch::batches::{self};
 use caio_dispatch::channel::{
-    Channel, Container, Fault, Outcome, Outgoing, Proof, RecordingChannel,
+    Channel, Container, Fault, Outcome, Outgoing, Prepared, Proof, RecordingChannel,
 };
 use caio_dispatch::ledger::{DeliveryState, LedgerEntry};
 use caio_dispatch::plan::{self};
@@ -248,6 +249,9 @@ impl Channel for StoppingChannel {
     fn settles_within(&self) -> SignedDuration {
         self.0.settles_within()
     }
+    fn prepare(&self, container: &Container, items: &[Outgoing]) -> Prepared {
+        self.0.prepare(container, items)
+    }
     async fn deliver(&self, container: &Container, items: &[Outgoing]) -> Vec<Outcome> {
         let stop = Stop {
             by: "ann".to_owned(),
@@ -337,6 +341,9 @@ impl Channel for DyingChannel {
     }
     fn settles_within(&self) -> SignedDuration {
         self.0.settles_within()
+    }
+    fn prepare(&self, container: &Container, items: &[Outgoing]) -> Prepared {
+        self.0.prepare(container, items)
     }
     async fn deliver(&self, container: &Container, items: &[Outgoing]) -> Vec<Outcome> {
         self.0.deliver(container, items).await;

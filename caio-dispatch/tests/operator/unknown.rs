@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use caio_core::batch::BatchStatus;
 use caio_core::terms::Provider;
 use caio_dispatch::channel::{
-    Channel, Container, Fault, Outcome, Outgoing, Proof, RecordingChannel,
+    Channel, Container, Fault, Outcome, Outgoing, Prepared, Proof, RecordingChannel,
 };
 use caio_dispatch::ledger::{self, LedgerEntry};
 use caio_dispatch::plan;
@@ -37,6 +37,9 @@ impl Channel for Slow {
     }
     fn settles_within(&self) -> SignedDuration {
         SignedDuration::from_secs(120)
+    }
+    fn prepare(&self, container: &Container, items: &[Outgoing]) -> Prepared {
+        self.inner.prepare(container, items)
     }
     async fn deliver(&self, container: &Container, items: &[Outgoing]) -> Vec<Outcome> {
         self.inner.deliver(container, items).await

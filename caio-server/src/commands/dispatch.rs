@@ -1,6 +1,7 @@
 //! `caio dispatch`: what an approved batch would send, what every safety layer says to it, and sending.
 
 pub(super) mod live;
+mod shadow;
 
 use std::collections::BTreeMap;
 
@@ -55,7 +56,11 @@ pub(super) async fn run(context: &Context, args: DispatchArgs) -> Result<Exit> {
         },
     };
     let policy = policy(context, &*store).await?;
-    let mode = if args.live { Mode::Live } else { Mode::DryRun };
+    let mode = match (args.live, args.shadow) {
+        (true, _) => Mode::Live,
+        (false, true) => Mode::Shadow,
+        (false, false) => Mode::DryRun,
+    };
     let motion = batch
         .as_ref()
         .filter(|_| args.batch.is_some())
@@ -74,18 +79,23 @@ pub(super) async fn run(context: &Context, args: DispatchArgs) -> Result<Exit> {
         drop(store);
         return live::run(context, &args, &policy, inputs, channels, &batch.id).await;
     }
+    if let Some(batch) = batch.as_ref().filter(|_| args.shadow && verdict.may_run()) {
+        return shadow::run(context, &args, &policy, inputs, channels, batch, store).await;
+    }
     let preview = match &batch {
         Some(batch) => preview(context, &*store, batch, &args, &policy).await?,
         None => Preview::default(),
     };
     render(context, batch.as_ref(), &verdict, &preview);
-    if args.live && !verdict.may_send() {
-        return Err(Failure::new(
-            "dispatch.blocked",
-            "nothing was sent: a safety layer forbids it",
-        )
-        .hint("each layer above says what would have to change")
-        .exit(Exit::Blocked));
+    if mode != Mode::DryRun {
+        let message = if args.live {
+            "nothing was sent: a safety layer forbids it"
+        } else {
+            "nothing was run in shadow: a safety layer forbids it"
+        };
+        return Err(Failure::new("dispatch.blocked", message)
+            .hint("each layer above says what would have to change")
+            .exit(Exit::Blocked));
     }
     Ok(if preview.left.is_empty() {
         Exit::Done

@@ -10,6 +10,7 @@ use caio_dispatch::batches;
 use caio_dispatch::coexist::followed::Watch;
 use caio_dispatch::operator::{Gate, Operator, Permits, RunReport};
 use caio_dispatch::policy::Policy;
+use caio_dispatch::shadow;
 use caio_state::{Access, StateStore};
 use jiff::SignedDuration;
 use serde_json::json;
@@ -34,6 +35,7 @@ pub(super) async fn run(
     batch: &str,
 ) -> Result<Exit> {
     let store = context.open(Access::ReadWrite)?;
+    let channels = shadow::kept(&store, &context.ids, batch, channels).await?;
     let mut operator = operator(context, store, policy, inputs, channels)?;
     operator.tiers.extend(args.tier);
     operator.run_limit = args.limit;
