@@ -73,6 +73,11 @@ impl Event {
                 order: order.clone(),
                 key: key.clone(),
             },
+            Write::Index {
+                index: records::UNSEALED_INDEX.to_owned(),
+                order: order.clone(),
+                key: key.clone(),
+            },
         ];
         if let Some(person) = &self.person {
             writes.push(Write::Index {

@@ -4,6 +4,7 @@
 //! sealed, and the operator executes it once, with an entry in the ledger before every call.
 
 pub mod access;
+pub mod audit;
 pub mod batches;
 pub mod channel;
 pub mod coexist;

@@ -18,6 +18,8 @@ pub const SUPPRESSION_INDEX: &str = "caio:idx:suppression";
 /// Index of ledger entries by time of intent.
 pub const LEDGER_INDEX: &str = "caio:idx:ledger";
 
+/// Index of events that are not in the audit chain yet.
+pub const UNSEALED_INDEX: &str = "caio:idx:unsealed";
 /// Index of all tokens by time of creation.
 pub const TOKEN_INDEX: &str = "caio:idx:token";
 
@@ -183,6 +185,16 @@ pub fn suppressions_of(key: &EmailKey) -> Vec<Key> {
 /// A lead's status, as signals (replies, bounces, opt-outs) made it.
 pub fn lead_status(key: &EmailKey) -> Key {
     Key::new(&["caio", "status", &person(key)])
+}
+
+/// A link of the audit chain.
+pub fn audit(seq: u64) -> Key {
+    Key::new(&["caio", "audit", &format!("{seq:012}")])
+}
+
+/// The end of the audit chain.
+pub fn audit_head() -> Key {
+    Key::new(&["caio", "audit", "head"])
 }
 
 /// A token, without its secret.

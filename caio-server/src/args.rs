@@ -1,5 +1,6 @@
 //! The words of the command line.
 
+mod audit;
 mod serve;
 mod shadow;
 
@@ -12,6 +13,7 @@ use caio_core::terms::{Motion, Tier};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub(crate) use audit::AuditCommand;
 pub(crate) use serve::{ServeArgs, TokenCommand};
 pub(crate) use shadow::ShadowCommand;
 
@@ -88,6 +90,9 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = 20)]
         limit: usize,
     },
+    /// Whether the record of all decisions is whole
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Stop all sending, in every process, until `resume`
     Stop {
         /// Why

@@ -1,5 +1,6 @@
 //! One module a command: it parses, calls one function of a lower crate, and renders the answer.
 
+mod audit;
 mod batch;
 mod dispatch;
 mod drafts;
@@ -25,6 +26,7 @@ use crate::wiring::Context;
 /// Runs the command.
 pub(crate) async fn run(context: Context, command: Command) -> Result<Exit> {
     match command {
+        Command::Audit(command) => audit::run(&context, command).await,
         Command::Batch(command) => batch::run(&context, command).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "caio", &mut std::io::stdout());

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use caio_dispatch::audit;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
@@ -20,6 +21,7 @@ impl Tasks {
     pub(crate) fn of(service: &Arc<Service>) -> Self {
         let mut tasks = Self::default();
         tasks.every(service, "batches.expire", Duration::from_mins(1), expire);
+        tasks.every(service, "audit.seal", Duration::from_secs(5), seal);
         tasks
     }
 
@@ -63,5 +65,21 @@ async fn expire(service: Arc<Service>) -> Result<(), Failure> {
         by: "caio",
     };
     batches.expire_stale().await?;
+    Ok(())
+}
+
+/// The end of the chain goes into the log, where whoever can write to the store cannot change it.
+async fn seal(service: Arc<Service>) -> Result<(), Failure> {
+    let sealed = audit::seal(&*service.store, &*service.context.ids).await?;
+    if sealed > 0 {
+        let head = audit::head(&*service.store).await?;
+        tracing::info!(
+            event.kind = "audit",
+            audit.seq = head.seq,
+            audit.hash = head.hash,
+            sealed,
+            "the audit chain has grown"
+        );
+    }
     Ok(())
 }
