@@ -3,6 +3,7 @@
 
 pub mod contradictions;
 pub mod env;
+pub mod env_check;
 pub mod production;
 pub mod settings;
 

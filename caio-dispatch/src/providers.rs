@@ -9,7 +9,7 @@ mod http;
 mod instantly;
 
 pub use heyreach::{HeyReachChannel, HeyReachOptions};
-pub use http::{Auth, CallError, Endpoint, EndpointError, Http, HttpOptions};
+pub use http::{Auth, CallError, Endpoint, EndpointError, Http, HttpOptions, init_crypto};
 pub use instantly::{InstantlyChannel, InstantlyOptions};
 
 use jiff::SignedDuration;

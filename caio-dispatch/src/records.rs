@@ -18,8 +18,8 @@ pub const SUPPRESSION_INDEX: &str = "caio:idx:suppression";
 /// Index of ledger entries by time of intent.
 pub const LEDGER_INDEX: &str = "caio:idx:ledger";
 
-/// Index of events that are not in the audit chain yet.
-pub const UNSEALED_INDEX: &str = "caio:idx:unsealed";
+/// Events that are not in the audit chain yet; a queue, which records alone do not tell.
+pub const UNSEALED_INDEX: &str = "caio:queue:unsealed";
 /// Index of all tokens by time of creation.
 pub const TOKEN_INDEX: &str = "caio:idx:token";
 

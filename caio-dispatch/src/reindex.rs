@@ -15,6 +15,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::Digest as _;
 
+use crate::access::Token;
 use crate::batches::put_batch;
 use crate::error::Result;
 use crate::history::Event;
@@ -139,7 +140,7 @@ fn places_of(key: &Key, value: &[u8]) -> Option<std::result::Result<Vec<Write>, 
         }
         let places = writes
             .into_iter()
-            .filter(|it| matches!(it, Write::Index { .. }));
+            .filter(|it| matches!(it, Write::Index { index, .. } if index.starts_with(OURS)));
         Ok(places.collect())
     }
     let (family, _) = key.as_str().strip_prefix("caio:")?.split_once(':')?;
@@ -164,6 +165,9 @@ fn places_of(key: &Key, value: &[u8]) -> Option<std::result::Result<Vec<Write>, 
         }),
         "suppress" => read(key, value, |entry: &Suppression| {
             Ok((suppress::key(&entry.scope), vec![suppress::place(entry)]))
+        }),
+        "token" => read(key, value, |token: &Token| {
+            Ok((records::token(&token.id), token.writes()?))
         }),
         _ => return None,
     })

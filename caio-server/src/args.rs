@@ -1,6 +1,7 @@
 //! The words of the command line.
 
 mod audit;
+mod prove;
 mod serve;
 mod shadow;
 
@@ -14,6 +15,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 pub(crate) use audit::AuditCommand;
+pub(crate) use prove::{EnvArgs, EnvCommand, ModeArg, PreflightArgs, SmokeArgs};
 pub(crate) use serve::{ServeArgs, TokenCommand};
 pub(crate) use shadow::ShadowCommand;
 
@@ -110,6 +112,14 @@ pub(crate) enum Command {
     Sandbox(SandboxArgs),
     /// The service: dashboard, API and webhooks
     Serve(ServeArgs),
+    /// Ask a running service as friend and foe: does it let in whom it should, and nobody else
+    #[command(after_help = "Example: caio smoke --base-url https://sales.example.com")]
+    Smoke(SmokeArgs),
+    /// The environment of a deployment, and its mistakes
+    #[command(subcommand)]
+    Env(EnvCommand),
+    /// Everything that has to hold before a deployment goes live, in one table
+    Preflight(PreflightArgs),
     /// Who may use the service
     #[command(subcommand)]
     Token(TokenCommand),

@@ -4,14 +4,17 @@ mod audit;
 mod batch;
 mod dispatch;
 mod drafts;
+mod env;
 mod icp;
 mod leads;
 mod ledger;
+mod preflight;
 mod run;
 mod sandbox;
 mod serve;
 mod setup;
 mod shadow;
+mod smoke;
 mod state;
 mod status;
 mod suppress;
@@ -36,6 +39,7 @@ pub(crate) async fn run(context: Context, command: Command) -> Result<Exit> {
         Command::Dispatch(args) => dispatch::run(&context, args).await,
         Command::Doctor => status::doctor(&context).await,
         Command::Drafts(command) => drafts::run(&context, command).await,
+        Command::Env(command) => env::run(&context, command).await,
         Command::History { email, limit } => status::history(&context, email, limit).await,
         Command::Icp(command) => icp::run(&context, command).await,
         Command::Init => setup::init(&context),
@@ -45,11 +49,13 @@ pub(crate) async fn run(context: Context, command: Command) -> Result<Exit> {
             context.printer.json(&crate::http::openapi());
             Ok(Exit::Done)
         }
+        Command::Preflight(args) => preflight::run(&context, args).await,
         Command::Resume => status::resume(&context).await,
         Command::Run(args) => run::run(&context, args).await,
         Command::Sandbox(args) => sandbox::run(&context, args).await,
         Command::Serve(args) => serve::run(context, args).await,
         Command::Shadow(command) => shadow::run(&context, command).await,
+        Command::Smoke(args) => smoke::run(&context, args).await,
         Command::State(command) => state::run(&context, command).await,
         Command::Status => status::status(&context).await,
         Command::Stop { reason } => status::stop(&context, &reason).await,

@@ -5,6 +5,7 @@ mod commands;
 mod exit;
 mod http;
 mod printer;
+mod prove;
 mod sandbox;
 mod wiring;
 

@@ -36,6 +36,7 @@ pub(crate) struct Context {
     pub(crate) environment: BTreeMap<String, String>,
     pub(crate) home: PathBuf,
     by: Option<String>,
+    global: Global,
     store: StoreUrl,
     production_file: PathBuf,
 }
@@ -132,9 +133,15 @@ impl Context {
             environment,
             home,
             by,
+            global: global.clone(),
             store,
             production_file: PathBuf::from("config/production.json"),
         })
+    }
+
+    /// The same command in another environment.
+    pub(crate) fn with_environment(&self, environment: BTreeMap<String, String>) -> Result<Self> {
+        Self::new(&self.global, environment, self.printer.clone())
     }
 
     pub(crate) const fn settings(&self) -> &Settings {

@@ -6,6 +6,7 @@ mod bad_input;
 mod delivery;
 mod manners;
 mod migrate;
+mod prove;
 mod sandbox;
 mod service;
 mod shadow;

@@ -36,6 +36,11 @@ const fn secret(name: &'static str, meaning: &'static str) -> EnvVar {
 /// The registry, in alphabetical order. The keys of `caio.toml` add theirs, see [`setting_variables`].
 pub const VARIABLES: &[EnvVar] = &[
     plain(
+        "CAIO_COEXIST",
+        "",
+        "Whether the Python system runs beside us: on, off, or hive:PATH to follow its folder from here; on for Redis when unset.",
+    ),
+    plain(
         "CAIO_DRAIN_SECONDS",
         "25",
         "How long the service lets requests under way finish when it is told to end.",
@@ -63,6 +68,11 @@ pub const VARIABLES: &[EnvVar] = &[
     secret(
         "CAIO_SEAL_KEYS",
         "Keys of the approval seal, `id:base64,id2:base64`: the first signs, all verify; 32 bytes or more each.",
+    ),
+    plain(
+        "CAIO_SETTLES_WITHIN",
+        "120",
+        "Seconds after which a call whose answer was lost has taken effect, if it ever does.",
     ),
     secret(
         "CAIO_STORE",
@@ -101,6 +111,34 @@ pub const VARIABLES: &[EnvVar] = &[
         "EMERGENCY_STOP",
         "",
         "Stops all sending unless unset, empty, false, 0, no or off.",
+    ),
+    plain(
+        "ENVIRONMENT",
+        "development",
+        "development, staging or production.",
+    ),
+    secret(
+        "HEYREACH_API_KEY",
+        "Key of HeyReach; without it there is no LinkedIn channel.",
+    ),
+    plain(
+        "HEYREACH_BASE_URL",
+        "https://api.heyreach.io/api/public",
+        "Another address of HeyReach: https, or http on this machine.",
+    ),
+    secret(
+        "INSTANTLY_API_KEY",
+        "Key of Instantly; without it that channel does not exist.",
+    ),
+    plain(
+        "INSTANTLY_BASE_URL",
+        "https://api.instantly.ai/api/v2",
+        "Another address of Instantly: https, or http on this machine.",
+    ),
+    plain(
+        "INSTANTLY_FROM_EMAIL",
+        "",
+        "The account that sends, where config/production.json names none.",
     ),
     plain(
         "KILL_SWITCH",

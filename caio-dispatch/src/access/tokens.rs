@@ -46,6 +46,23 @@ impl Token {
         let has_time = |expiry: &String| expiry.parse().is_ok_and(|at: Timestamp| now < at);
         self.revoked_at.is_none() && self.expires_at.as_ref().is_none_or(has_time)
     }
+
+    /// Writes that store it and its place in the list.
+    pub(crate) fn writes(&self) -> Result<Vec<Write>> {
+        let key = records::token(&self.id);
+        Ok(vec![
+            Write::Put {
+                key: key.clone(),
+                value: serde_json::to_vec(self)?,
+                expires_in: None,
+            },
+            Write::Index {
+                index: records::TOKEN_INDEX.to_owned(),
+                order: format!("{}|{}", self.created_at, self.id),
+                key,
+            },
+        ])
+    }
 }
 
 /// Decisions about tokens, for one person who decides.
@@ -95,18 +112,7 @@ impl Tokens<'_> {
             id,
         };
         let key = records::token(&token.id);
-        let mut writes = vec![
-            Write::Put {
-                key: key.clone(),
-                value: serde_json::to_vec(&token)?,
-                expires_in: None,
-            },
-            Write::Index {
-                index: records::TOKEN_INDEX.to_owned(),
-                order: format!("{}|{}", token.created_at, token.id),
-                key: key.clone(),
-            },
-        ];
+        let mut writes = token.writes()?;
         let event = self.event("token.created", &token, now);
         writes.extend(event.because(format!("{name}, {role}")).writes()?);
         match commit(self.store, self.ids, vec![Guard::Absent(key)], writes).await? {
@@ -128,12 +134,7 @@ impl Tokens<'_> {
                 next.revoked_at = Some(rfc3339(now));
                 next.revoked_by = Some(self.by.to_owned());
             }
-            let put = Write::Put {
-                key: records::token(id),
-                value: serde_json::to_vec(&next)?,
-                expires_in: None,
-            };
-            let mut writes = vec![put];
+            let mut writes = next.writes()?;
             if token.revoked_at.is_none() {
                 let event = self.event("token.revoked", &next, now);
                 writes.extend(event.because(&next.name).writes()?);

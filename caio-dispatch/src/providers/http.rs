@@ -36,6 +36,12 @@ pub enum Auth {
     Header(&'static str, SecretString),
 }
 
+/// Chooses the cryptography of TLS for the whole process; every client needs that first.
+pub fn init_crypto() {
+    // Fails only when a provider was installed before, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
 /// Where a provider is, and who calls.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
@@ -242,8 +248,7 @@ impl Http {
         options: HttpOptions,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, CallError> {
-        // Fails only when a provider was installed before, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        init_crypto();
         let client = Client::builder()
             .user_agent(USER_AGENT)
             .default_headers(endpoint.headers.clone())

@@ -1,0 +1,3 @@
+//! What proves a deployment from outside, with a token.
+
+pub(crate) mod smoke;
