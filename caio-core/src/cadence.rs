@@ -5,7 +5,8 @@ mod progress;
 
 pub use plan::{BadPlan, Plan, PlanStep};
 pub use progress::{
-    Next, ProgressFault, Record, Synced, done, enrolled, exited, next, paused, resumed, synced,
+    Next, ProgressFault, Record, Synced, against, done, due_day, enrolled, exited, next, passed,
+    paused, resumed, synced,
 };
 
 use crate::terms::{Medium, Step, terms};
@@ -44,6 +45,22 @@ terms! {
         Breakup = "breakup",
         /// Last e-mail.
         Close = "close",
+    }
+}
+
+impl Action {
+    /// What it does, for lists.
+    pub const fn description(self) -> &'static str {
+        match self {
+            Self::Intro => "first e-mail",
+            Self::Connect => "connection request",
+            Self::ValueFollowup => "e-mail with something of use",
+            Self::Message => "first LinkedIn message",
+            Self::SocialProof => "e-mail about how a project runs",
+            Self::FollowupMessage => "second LinkedIn message",
+            Self::Breakup => "e-mail that offers to stop",
+            Self::Close => "last e-mail",
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::Cadence;
 use crate::signals::Facts;
 
 /// Steps and the statuses that end or hold them.
@@ -106,5 +107,24 @@ impl Plan {
             .or(answered)
             .or_else(|| Some(facts.status()).filter(listed))
             .map(str::to_owned)
+    }
+}
+
+impl From<&Cadence> for Plan {
+    fn from(cadence: &Cadence) -> Self {
+        let words = |list: &[&str]| list.iter().map(ToString::to_string).collect();
+        let steps = cadence.steps.iter().map(|step| PlanStep {
+            step: step.step.0.into(),
+            day: step.day.into(),
+            channel: step.medium.to_string(),
+            action: step.action.to_string(),
+            description: step.action.description().to_owned(),
+            condition: step.condition.to_string(),
+        });
+        Self {
+            steps: steps.collect(),
+            exit_on: words(cadence.exit_on),
+            pause_on: words(cadence.pause_on),
+        }
     }
 }

@@ -132,9 +132,73 @@ pub fn next<'p>(
             return Ok(Next::Complete);
         };
         at = later.step;
-        due = planned(start(record)?, later);
+        due = due_of(record, plan, later)?;
     }
     Ok(Next::Nothing)
+}
+
+/// The day on which something is to be done for a lead; `None` for one that is not active.
+///
+/// That is the day of the first step whose condition is met now, or where none is, of the step whose
+/// turn it is: the cadence is over from then on.
+///
+/// # Errors
+/// A record whose dates or step cannot be read.
+pub fn due_day(record: &Record, plan: &Plan, facts: &Facts) -> Result<Option<Date>, ProgressFault> {
+    if text(record, "status") != "active" {
+        return Ok(None);
+    }
+    let first = date_of(record, "next_step_due")?;
+    let mut turn = plan.step(current(record)?);
+    let mut due = first;
+    while let Some(step) = turn {
+        if holds(step, record, facts) {
+            return Ok(Some(due));
+        }
+        turn = plan.after(step.step);
+        if let Some(later) = turn {
+            due = due_of(record, plan, later)?.max(due);
+        }
+    }
+    Ok(Some(first))
+}
+
+/// Why `step` may not be taken now, whatever the day; `None` where it may.
+///
+/// Asked again right before a follow-up is sent.
+pub fn against(record: &Record, plan: &Plan, facts: &Facts, step: i64) -> Option<String> {
+    let status = text(record, "status");
+    if status != "active" {
+        let why = text(record, "exit_reason");
+        return Some(match why {
+            "" => format!("the follow-up is {status}"),
+            why => format!("the follow-up is {status} ({why})"),
+        });
+    }
+    if let Some(reason) = plan.exit_reason(facts) {
+        return Some(format!("the lead is {reason}; the follow-up ends"));
+    }
+    if is_held(record, plan, facts) {
+        return Some(format!(
+            "the lead is {}; the follow-up waits",
+            facts.status()
+        ));
+    }
+    let turn = match passed_over(record, plan, facts, "") {
+        Ok((turn, _)) => turn,
+        Err(fault) => return Some(fault.to_string()),
+    };
+    match turn {
+        Some(turn) if turn.step == step => None,
+        Some(turn) => Some(format!("step {} is next, not step {step}", turn.step)),
+        None => Some("every step is done or passed over".to_owned()),
+    }
+}
+
+/// Whether a signal holds the cadence that no person has looked at.
+fn is_held(record: &Record, plan: &Plan, facts: &Facts) -> bool {
+    plan.pause_on.iter().any(|it| it == facts.status())
+        && acknowledged(record) != Some(facts.status())
 }
 
 /// The record after `step` was done; `None` where it is recorded already or the lead is not active.
@@ -158,11 +222,7 @@ pub fn done(
     }
     let (turn, mut entries) = passed_over(record, plan, facts, now)?;
     let Some(turn) = turn.filter(|turn| turn.step == step) else {
-        return Err(ProgressFault::NotNext {
-            email: text(record, "email").to_owned(),
-            given: step,
-            next: turn.map_or(0, |turn| turn.step),
-        });
+        return Err(not_next(record, step, turn));
     };
     let mut entry = json!({"step": step, "action": result, "at": now});
     if let (Some(metadata), Some(entry)) = (metadata, entry.as_object_mut()) {
@@ -171,18 +231,77 @@ pub fn done(
     entries.push(entry);
     let mut after = appended(record, entries);
     after.insert("last_step_at".to_owned(), now.into());
-    match plan.after(step) {
-        None => complete(&mut after),
+    go_on(&mut after, plan, turn)?;
+    Ok(Some(after))
+}
+
+/// The record after `step`, whose turn it is, was passed over for another reason than its condition;
+/// `None` where the lead is not active.
+///
+/// # Errors
+/// Another step is next, or the record cannot be read.
+pub fn passed(
+    record: &Record,
+    plan: &Plan,
+    facts: &Facts,
+    step: i64,
+    reason: &str,
+    now: &str,
+) -> Result<Option<Record>, ProgressFault> {
+    if text(record, "status") != "active" {
+        return Ok(None);
+    }
+    let (turn, mut entries) = passed_over(record, plan, facts, now)?;
+    let Some(turn) = turn.filter(|turn| turn.step == step) else {
+        return Err(not_next(record, step, turn));
+    };
+    entries.push(json!({"step": step, "action": "skipped", "reason": reason, "at": now}));
+    let mut after = appended(record, entries);
+    go_on(&mut after, plan, turn)?;
+    Ok(Some(after))
+}
+
+/// Moves on behind `turn`.
+fn go_on(after: &mut Record, plan: &Plan, turn: &PlanStep) -> Result<(), ProgressFault> {
+    match plan.after(turn.step) {
+        None => complete(after),
         Some(later) => {
-            let gap = (later.day - turn.day).clamp(0, LEAST_GAP_DAYS);
-            let today = day_of(now).unwrap_or(start(record)?);
-            let earliest = today.checked_add(Span::new().days(gap)).unwrap_or(today);
-            let due = planned(start(record)?, later).max(earliest);
+            let due = due_of(after, plan, later)?;
             after.insert("current_step".to_owned(), later.step.into());
             after.insert("next_step_due".to_owned(), due.to_string().into());
         }
     }
-    Ok(Some(after))
+    Ok(())
+}
+
+/// The day of a step: as planned, and some days after the last touch (CA-6).
+fn due_of(record: &Record, plan: &Plan, step: &PlanStep) -> Result<Date, ProgressFault> {
+    let planned = planned(start(record)?, step);
+    let is_touch = |item: &&Value| {
+        item.get("step").is_some()
+            && item
+                .get("action")
+                .is_some_and(|action| action != "skipped" && action != "resumed")
+    };
+    let last = completed(record).iter().rev().find(is_touch);
+    let number = last
+        .and_then(|item| item.get("step"))
+        .and_then(Value::as_i64);
+    let Some(last) = number.and_then(|number| plan.step(number)) else {
+        return Ok(planned);
+    };
+    let gap = (step.day - last.day).clamp(0, LEAST_GAP_DAYS);
+    let touched = day_of(text(record, "last_step_at"));
+    let earliest = touched.and_then(|day| day.checked_add(Span::new().days(gap)).ok());
+    Ok(earliest.map_or(planned, |earliest| planned.max(earliest)))
+}
+
+fn not_next(record: &Record, given: i64, next: Option<&PlanStep>) -> ProgressFault {
+    ProgressFault::NotNext {
+        email: text(record, "email").to_owned(),
+        given,
+        next: next.map_or(0, |next| next.step),
+    }
 }
 
 /// The record after a look at the lead's signals, and what changed; `None` where nothing did.
@@ -206,7 +325,7 @@ pub fn synced(
         return Ok(Some((after, Synced::Exited(reason))));
     }
     let holds_now = plan.pause_on.iter().any(|it| it == facts.status());
-    if status == "active" && holds_now && acknowledged(record) != Some(facts.status()) {
+    if status == "active" && is_held(record, plan, facts) {
         after.insert("status".to_owned(), "paused".into());
         after.insert("paused_at".to_owned(), now.into());
         return Ok(Some((after, Synced::Paused)));
@@ -392,171 +511,4 @@ fn bad(record: &Record, member: &'static str, expected: &'static str) -> Progres
 }
 
 #[cfg(test)]
-mod tests {
-    use jiff::civil::date;
-
-    use super::*;
-
-    const NOW: &str = "2026-03-02T10:00:00.000000+00:00";
-
-    fn plan() -> Plan {
-        Plan::parse(&json!({
-            "steps": [
-                {"step": 1, "day": 1, "channel": "email", "action": "intro"},
-                {"step": 2, "day": 2, "channel": "linkedin", "action": "connect", "condition": "has_linkedin_url"},
-                {"step": 3, "day": 5, "channel": "email", "action": "value_followup", "condition": "not_replied"},
-                {"step": 4, "day": 7, "channel": "linkedin", "action": "message", "condition": "linkedin_connected"},
-            ],
-            "exit_on": ["replied", "unsubscribed"], "pause_on": ["engaged_not_replied"],
-        })).unwrap()
-    }
-
-    fn lead() -> Record {
-        enrolled(
-            "kim@example.com",
-            "default_21day",
-            "tier_1",
-            "",
-            &json!({}),
-            NOW,
-        )
-    }
-
-    fn stage(status: &str) -> Facts {
-        let mut facts = Facts {
-            stage: Some(status.to_owned()),
-            ..Facts::default()
-        };
-        facts.note(status);
-        facts
-    }
-
-    fn due(record: &Record, facts: &Facts, day: i8) -> i64 {
-        match next(record, &plan(), facts, date(2026, 3, day)).unwrap() {
-            Next::Due(step, _) => step.step,
-            Next::Nothing => 0,
-            Next::Complete => -1,
-        }
-    }
-
-    #[test]
-    fn a_question_changes_nothing_and_passes_over_what_is_not_met() {
-        let none = Facts::default();
-        assert_eq!(due(&lead(), &none, 1), 0);
-        assert_eq!(due(&lead(), &none, 2), 1);
-        let first = done(&lead(), &plan(), &none, 1, "dispatched", None, NOW)
-            .unwrap()
-            .unwrap();
-        assert_eq!(
-            (&first["current_step"], &first["next_step_due"]),
-            (&json!(2), &json!("2026-03-03"))
-        );
-        assert_eq!((due(&first, &none, 5), due(&first, &none, 6)), (0, 3));
-        let mut answered = none.clone();
-        answered.replies = 1;
-        assert_eq!(
-            due(&first, &answered, 8),
-            -1,
-            "neither profile, nor silence, nor connection"
-        );
-    }
-
-    #[test]
-    fn only_the_step_whose_turn_it_is_counts_and_once() {
-        let none = Facts::default();
-        let first = done(&lead(), &plan(), &none, 1, "dispatched", None, NOW)
-            .unwrap()
-            .unwrap();
-        assert_eq!(
-            done(&first, &plan(), &none, 1, "dispatched", None, NOW),
-            Ok(None)
-        );
-        let wrong = done(&first, &plan(), &none, 4, "dispatched", None, NOW).unwrap_err();
-        assert_eq!(wrong.code(), "cadence.not_next");
-        let third = done(&first, &plan(), &none, 3, "dispatched", None, NOW)
-            .unwrap()
-            .unwrap();
-        let steps: Vec<_> = completed(&third)
-            .iter()
-            .map(|it| (it["step"].as_i64(), it["action"].as_str()))
-            .collect();
-        assert_eq!(
-            steps,
-            [
-                (Some(1), Some("dispatched")),
-                (Some(2), Some("skipped")),
-                (Some(3), Some("dispatched"))
-            ]
-        );
-        let (end, what) = synced(&third, &plan(), &none, "2026-03-09T00:00:00+00:00")
-            .unwrap()
-            .unwrap();
-        assert_eq!(
-            (what, &end["exit_reason"]),
-            (Synced::Completed, &json!("all_steps_done"))
-        );
-    }
-
-    #[test]
-    fn a_late_lead_is_not_written_to_on_two_days_in_a_row() {
-        let none = Facts::default();
-        let mut late = lead();
-        late.insert(
-            "linkedin_url".to_owned(),
-            "https://linkedin.example/in/kim".into(),
-        );
-        let at = "2026-03-20T10:00:00+00:00";
-        let first = done(&late, &plan(), &none, 1, "dispatched", None, at)
-            .unwrap()
-            .unwrap();
-        assert_eq!(first["next_step_due"], "2026-03-21", "planned a day apart");
-        let second = done(&first, &plan(), &none, 2, "dispatched", None, at)
-            .unwrap()
-            .unwrap();
-        assert_eq!(second["next_step_due"], "2026-03-22");
-    }
-
-    #[test]
-    fn signals_end_pause_and_resume() {
-        let (ended, what) = synced(&lead(), &plan(), &stage("unsubscribed"), NOW)
-            .unwrap()
-            .unwrap();
-        assert_eq!(
-            (what, &ended["status"]),
-            (Synced::Exited("unsubscribed".into()), &json!("exited"))
-        );
-        let engaged = stage("engaged_not_replied");
-        let (waiting, what) = synced(&lead(), &plan(), &engaged, NOW).unwrap().unwrap();
-        assert_eq!(what, Synced::Paused);
-        let (again, what) = synced(&waiting, &plan(), &stage("stalled"), NOW)
-            .unwrap()
-            .unwrap();
-        assert_eq!(
-            (what, &again["status"]),
-            (Synced::Resumed, &json!("active"))
-        );
-        let by_hand = resumed(&waiting, &engaged, NOW).unwrap();
-        assert_eq!(synced(&by_hand, &plan(), &engaged, NOW), Ok(None));
-        let held = paused(&lead(), "holiday", NOW).unwrap();
-        assert_eq!(synced(&held, &plan(), &stage("stalled"), NOW), Ok(None));
-        assert!(exited(&ended, "again").is_none());
-    }
-
-    #[test]
-    fn an_end_of_contact_ends_it_whatever_the_plan_says() {
-        assert_eq!(due(&lead(), &stage("disqualified"), 9), 0);
-        let (_, what) = synced(&lead(), &plan(), &stage("bounced"), NOW)
-            .unwrap()
-            .unwrap();
-        assert_eq!(what, Synced::Exited("bounced".into()));
-    }
-
-    #[test]
-    fn a_record_that_cannot_be_read_is_reported() {
-        let mut broken = lead();
-        broken.insert("next_step_due".to_owned(), "soon".into());
-        let fault = next(&broken, &plan(), &Facts::default(), date(2026, 3, 2)).unwrap_err();
-        assert_eq!(fault.code(), "cadence.bad_record");
-        assert!(fault.to_string().contains("next_step_due"));
-    }
-}
+mod tests;
