@@ -16,6 +16,8 @@ pub struct Candidate<'a> {
     pub lead_status: Option<&'a str>,
     /// The lead has answered at some time, whatever its status says now (CA-8).
     pub has_replied: bool,
+    /// Why its cadence holds a follow-up back; `None` where it does not, and for every other step.
+    pub held: Option<&'a str>,
     /// Somebody holds the touch of this person, medium and step.
     pub touched: bool,
     /// Medium.
@@ -67,6 +69,8 @@ pub enum Reason {
     DraftNotApproved(DraftStatus),
     /// The lead has answered.
     HasReplied,
+    /// Its cadence does not have it now.
+    Held(String),
     /// There is no address.
     NoAddress,
     /// The lead's status ends all contact.
@@ -130,6 +134,9 @@ pub fn eligible(candidate: &Candidate<'_>) -> Eligibility {
         reasons.push(Reason::Suppressed(why.to_owned()));
     }
     reasons.extend(status_reason(candidate));
+    if let Some(why) = candidate.held {
+        reasons.push(Reason::Held(why.to_owned()));
+    }
     if candidate.touched {
         reasons.push(Reason::Touched {
             medium: candidate.medium,
@@ -194,6 +201,7 @@ impl Reason {
             Self::ContentChanged => "ineligible.content_changed",
             Self::DraftNotApproved(_) => "ineligible.draft_not_approved",
             Self::HasReplied => "ineligible.has_replied",
+            Self::Held(_) => "ineligible.held",
             Self::NoAddress => "ineligible.no_address",
             Self::StatusEndsContact(_) => "ineligible.status_ends_contact",
             Self::StatusUnknown(_) => "ineligible.status_unknown",
@@ -214,6 +222,7 @@ impl fmt::Display for Reason {
                 write!(f, "the draft is {status}; expected approved")
             }
             Self::HasReplied => f.write_str("the lead has answered; a person takes over"),
+            Self::Held(why) => f.write_str(why),
             Self::NoAddress => f.write_str("there is no e-mail address"),
             Self::StatusEndsContact(status) => write!(f, "the lead is {status}"),
             Self::StatusUnknown(status) => {
@@ -246,6 +255,7 @@ mod tests {
             suppressed: None,
             lead_status: None,
             has_replied: false,
+            held: None,
             touched: false,
             medium: Medium::Email,
             step: Step::FIRST,
@@ -267,6 +277,9 @@ mod tests {
         }),
         ("ineligible.status_ends_contact", |c| {
             c.lead_status = Some(" Unsubscribed ");
+        }),
+        ("ineligible.held", |c| {
+            c.held = Some("the follow-up is paused")
         }),
         ("ineligible.touched", |c| c.touched = true),
         ("ineligible.draft_not_approved", |c| {
@@ -343,7 +356,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn exactly_the_faults_are_named(mask in 0_u32..(1 << 9)) {
+        fn exactly_the_faults_are_named(mask in 0_u32..(1 << 10)) {
             let mut candidate = good();
             let mut expected = Vec::new();
             for (bit, (code, edit)) in FAULTS.iter().enumerate() {

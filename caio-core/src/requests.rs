@@ -11,7 +11,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::terms::{Provider, Tier};
+use crate::terms::{Provider, Step, Tier};
 
 pub use time_zone::instantly_time_zone;
 
@@ -74,6 +74,17 @@ pub fn campaign_name(tier: Tier, day: Date, batch_hash: &str) -> String {
     let tier = tier.as_str().replace("tier_", "t");
     let hash: String = batch_hash.chars().take(8).collect();
     format!("caio_{tier}_{}_{hash}", day.strftime("%Y%m%d"))
+}
+
+/// Name at the provider of what takes one step of a batch: that of the campaign, and behind the first
+/// touch the step, since a request to connect and a message need campaigns of their own.
+pub fn container_name(tier: Tier, step: Step, day: Date, batch_hash: &str) -> String {
+    let name = campaign_name(tier, day, batch_hash);
+    if step == Step::FIRST {
+        name
+    } else {
+        format!("{name}_s{step}")
+    }
 }
 
 /// Requests that hand `messages` to `provider`, in the order in which they are made.

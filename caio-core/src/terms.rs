@@ -144,6 +144,14 @@ pub struct Step(pub u32);
 impl Step {
     /// The first touch.
     pub const FIRST: Self = Self(1);
+
+    /// The one message to somebody who went quiet long ago, behind every cadence.
+    pub const REVIVAL: Self = Self(101);
+
+    /// It belongs to a cadence that the first touch began.
+    pub const fn is_follow_up(self) -> bool {
+        self.0 > Self::FIRST.0 && self.0 < Self::REVIVAL.0
+    }
 }
 
 impl fmt::Display for Step {

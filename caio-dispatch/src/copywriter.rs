@@ -3,11 +3,14 @@
 use std::fmt::Debug;
 
 use caio_core::config::settings::Sender;
-use caio_core::copy::{CopyError, TemplateSet};
+use caio_core::copy::{CopyError, Rendered, TemplateSet};
 use caio_core::identity::hex;
 use caio_core::terms::Tier;
 use caio_core::{Lead, route};
 use sha2::{Digest, Sha256};
+
+/// Field at fault when it is the template and no fact.
+pub const TEMPLATE: &str = "copy";
 
 /// What to write about.
 #[derive(Debug, Clone, Copy)]
@@ -44,13 +47,17 @@ pub struct Unwritten {
     pub expected: String,
 }
 
-/// Writes first touches. No default methods: a wrapper cannot forget one.
+/// Writes messages. No default methods: a wrapper cannot forget one.
 pub trait Copywriter: Debug + Send + Sync {
     /// Digest of everything but the lead that the text depends on: templates and sender.
     fn digest(&self) -> &str;
 
     /// Writes the first touch, or says which fact it lacks.
     fn write(&self, brief: &Brief<'_>) -> Result<Written, Unwritten>;
+
+    /// Writes what a later message says, by the action that names its template: a step of the cadence
+    /// or a revival. A LinkedIn note has neither subject nor footer.
+    fn follow_up(&self, action: &str, lead: &Lead) -> Result<Written, Unwritten>;
 }
 
 /// Writes from templates: the campaign of the lead names the template.
@@ -83,27 +90,38 @@ impl Copywriter for TemplateCopywriter {
 
     fn write(&self, brief: &Brief<'_>) -> Result<Written, Unwritten> {
         let campaign = route::campaign(brief.lead, brief.tier);
-        match self
+        let rendered = self
             .templates
-            .first_touch(campaign, brief.lead, &self.sender)
-        {
-            Ok(rendered) => Ok(Written {
-                campaign: campaign.to_owned(),
-                subject: rendered.subject,
-                body: rendered.body,
-                placeholder_sender: rendered.placeholder_sender,
-                flags: Vec::new(),
-            }),
-            Err(CopyError::Missing { campaign, variable }) => Err(Unwritten {
-                reason: format!("there is no {variable}, which the e-mail of {campaign} needs"),
-                expected: format!("a {variable}; nothing is invented"),
-                field: variable,
-            }),
-            Err(error) => Err(Unwritten {
-                field: "copy".to_owned(),
-                reason: error.to_string(),
-                expected: "a text that can be sent; mend the template".to_owned(),
-            }),
-        }
+            .first_touch(campaign, brief.lead, &self.sender);
+        written(campaign.to_owned(), rendered)
+    }
+
+    fn follow_up(&self, action: &str, lead: &Lead) -> Result<Written, Unwritten> {
+        written(
+            format!("cadence_{action}"),
+            self.templates.follow_up(action, lead, &self.sender),
+        )
+    }
+}
+
+fn written(campaign: String, rendered: Result<Rendered, CopyError>) -> Result<Written, Unwritten> {
+    match rendered {
+        Ok(rendered) => Ok(Written {
+            campaign,
+            subject: rendered.subject,
+            body: rendered.body,
+            placeholder_sender: rendered.placeholder_sender,
+            flags: Vec::new(),
+        }),
+        Err(CopyError::Missing { campaign, variable }) => Err(Unwritten {
+            reason: format!("there is no {variable}, which the message of {campaign} needs"),
+            expected: format!("a {variable}; nothing is invented"),
+            field: variable,
+        }),
+        Err(error) => Err(Unwritten {
+            field: TEMPLATE.to_owned(),
+            reason: error.to_string(),
+            expected: "a text that can be sent; mend the template".to_owned(),
+        }),
     }
 }

@@ -2,10 +2,13 @@
 //! and for the send.
 
 use caio_core::EmailKey;
+use caio_core::cadence::{DEFAULT_21DAY, Plan, against};
+use caio_core::signals::{self, facts_of};
 use caio_core::terms::{Medium, Step};
 use caio_state::{Guard, Key, StateStore, Versioned};
 use serde::Deserialize;
 
+use crate::cadence::Enrolment;
 use crate::error::Result;
 use crate::records;
 use crate::transition::unchanged;
@@ -19,6 +22,10 @@ pub struct Facts {
     pub lead_status: Option<String>,
     /// The lead has answered at some time.
     pub has_replied: bool,
+    /// What the lead's signals say together.
+    pub signals: signals::Facts,
+    /// Why its cadence holds this touch back; only asked of follow-ups.
+    pub follow_up: Option<String>,
     /// Somebody holds this touch.
     pub touched: bool,
     /// Hold while all of this is still so.
@@ -50,29 +57,48 @@ pub async fn facts(store: &dyn StateStore, touches: &[Touch<'_>]) -> Result<Vec<
     let keys: Vec<Vec<Key>> = touches.iter().map(keys).collect();
     let flat: Vec<Key> = keys.iter().flatten().cloned().collect();
     let mut values = store.get(&flat).await?.into_iter();
+    let plan = Plan::from(&DEFAULT_21DAY);
     let mut all = Vec::with_capacity(touches.len());
-    for keys in keys {
+    for (touch, keys) in touches.iter().zip(keys) {
         let mut facts = Facts::default();
+        let mut enrolment = None;
         for (position, key) in keys.iter().enumerate() {
             let value = values.next().flatten();
             facts
                 .guards
                 .push(unchanged(key, value.as_ref().map(|value| &value.version)));
-            if let Some(value) = value {
-                facts.take(position, &value);
+            match value {
+                Some(value) if position == 2 && touch.step.is_follow_up() => {
+                    enrolment = Some(serde_json::from_slice::<Enrolment>(&value.value));
+                }
+                Some(value) => facts.take(position, &value),
+                None => {}
             }
+        }
+        if touch.step.is_follow_up() {
+            facts.follow_up = match enrolment {
+                None => Some("no follow-up has begun for this person".to_owned()),
+                Some(Err(error)) => Some(format!("the follow-up cannot be read: {error}")),
+                Some(Ok(Enrolment { record, .. })) => {
+                    against(&record, &plan, &facts.signals, touch.step.0.into())
+                }
+            };
         }
         all.push(facts);
     }
     Ok(all)
 }
 
-/// Touch, status, then every suppression that would cover the person.
+/// Touch, status, the follow-up where the touch is one, then every suppression that would cover the
+/// person.
 fn keys(touch: &Touch<'_>) -> Vec<Key> {
     let mut keys = vec![
         records::touch(touch.person, touch.medium, touch.step),
         records::lead_status(touch.person),
     ];
+    if touch.step.is_follow_up() {
+        keys.push(records::cadence(touch.person));
+    }
     keys.extend(records::suppressions_of(touch.person));
     keys
 }
@@ -85,6 +111,8 @@ impl Facts {
                 Ok(record) => {
                     self.has_replied = record.reply_count > 0;
                     self.lead_status = record.status;
+                    let members = serde_json::from_slice(&value.value);
+                    self.signals = members.map(|it| facts_of(&it)).unwrap_or_default();
                 }
                 Err(error) => {
                     self.suppressed = Some(format!("the lead's status cannot be read: {error}"));

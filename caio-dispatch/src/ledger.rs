@@ -9,6 +9,7 @@
 
 use caio_core::batch::BatchItem;
 use caio_core::identity::hex;
+use caio_core::terms::{Medium, Provider, Step};
 use caio_core::time::rfc3339;
 use caio_state::{Key, Range, StateStore, StateStoreExt, Write};
 use jiff::Timestamp;
@@ -19,6 +20,7 @@ pub use caio_core::webhook::Later;
 
 use crate::channel::{Container, Outcome};
 use crate::error::Result;
+use crate::migrate::LEGACY_BATCH;
 use crate::records;
 
 /// Where a delivery stands.
@@ -68,6 +70,9 @@ pub struct LedgerEntry {
     /// When it left the provider, RFC 3339 UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent_at: Option<String>,
+    /// Its follow-up has begun; only of a first e-mail.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub followed: bool,
     /// When it bounced, RFC 3339 UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bounced_at: Option<String>,
@@ -120,6 +125,22 @@ impl LedgerEntry {
         )
     }
 
+    /// When it reached its recipient's side, as far as is known. GHL sends what it accepts at once;
+    /// the others send when a person starts the campaign, and say so.
+    pub fn sent(&self) -> Option<&str> {
+        let at_once = self.container.provider == Provider::Ghl
+            && self.state == DeliveryState::Accepted
+            && self.batch != LEGACY_BATCH;
+        let settled = self.settled_at.as_deref().filter(|_| at_once);
+        self.sent_at.as_deref().or(settled)
+    }
+
+    /// When it was sent, of a first e-mail whose follow-up has not begun.
+    pub fn begins_follow_up(&self) -> Option<&str> {
+        let is_first = self.item.step == Step::FIRST && self.item.medium == Medium::Email;
+        self.sent().filter(|_| is_first && !self.followed)
+    }
+
     /// Key of its record.
     pub fn key(&self) -> Key {
         records::ledger(&self.id)
@@ -149,6 +170,13 @@ impl LedgerEntry {
             order: order.clone(),
             key: key.clone(),
         }));
+        if let Some(sent) = self.begins_follow_up() {
+            writes.push(Write::Index {
+                index: records::SENT_INDEX.to_owned(),
+                order: format!("{sent}|{}", self.id),
+                key,
+            });
+        }
         Ok(writes)
     }
 }
@@ -187,7 +215,7 @@ pub async fn of_person(
 
 #[cfg(test)]
 mod tests {
-    use caio_core::terms::{Medium, Provider, Step, Tier};
+    use caio_core::terms::Tier;
     use proptest::prelude::*;
 
     use super::*;
@@ -220,6 +248,7 @@ mod tests {
             intended_at: "2026-03-02T11:00:00.000000Z".to_owned(),
             settled_at: None,
             sent_at: None,
+            followed: false,
             bounced_at: None,
             replied_at: None,
         }

@@ -6,6 +6,7 @@
 pub mod access;
 pub mod audit;
 pub mod batches;
+pub mod cadence;
 pub mod channel;
 pub mod coexist;
 pub mod copywriter;

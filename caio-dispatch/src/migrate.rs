@@ -329,6 +329,7 @@ impl Migrate<'_> {
             },
             settled_at: touch.certain.then_some(now),
             sent_at: None,
+            followed: false,
             bounced_at: None,
             replied_at: None,
         };

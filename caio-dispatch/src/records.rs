@@ -182,6 +182,24 @@ pub fn suppressions_of(key: &EmailKey) -> Vec<Key> {
     keys
 }
 
+/// Index of first e-mails that are known as sent and whose follow-up has not begun.
+pub const SENT_INDEX: &str = "caio:idx:ledger:sent";
+
+/// Where a person stands in the follow-up.
+pub fn cadence(key: &EmailKey) -> Key {
+    Key::new(&["caio", "cadence", &person(key)])
+}
+
+/// Index of the follow-ups in one status, by the day on which something is due.
+pub fn cadence_index(status: &str) -> String {
+    format!("caio:idx:cadence:{status}")
+}
+
+/// The Python system's record of the same.
+pub fn shared_cadence(key: &EmailKey) -> Key {
+    Key::new(&["cadence", "lead", &person(key)])
+}
+
 /// A lead's status, as signals (replies, bounces, opt-outs) made it.
 pub fn lead_status(key: &EmailKey) -> Key {
     Key::new(&["caio", "status", &person(key)])

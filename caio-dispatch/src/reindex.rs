@@ -17,6 +17,7 @@ use sha2::Digest as _;
 
 use crate::access::Token;
 use crate::batches::put_batch;
+use crate::cadence::Enrolment;
 use crate::error::Result;
 use crate::history::Event;
 use crate::ledger::LedgerEntry;
@@ -153,6 +154,9 @@ fn places_of(key: &Key, value: &[u8]) -> Option<std::result::Result<Vec<Write>, 
         }
         "batch" => read(key, value, |batch: &Batch| {
             Ok((records::batch(&batch.id), put_batch(batch, None)?))
+        }),
+        "cadence" => read(key, value, |enrolment: &Enrolment| {
+            Ok((enrolment.key(), enrolment.writes(None)?))
         }),
         "draft" => read(key, value, |draft: &Draft| {
             Ok((records::draft(&draft.id), records::put_draft(draft, None)?))

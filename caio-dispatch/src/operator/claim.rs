@@ -7,7 +7,7 @@ use std::mem;
 use caio_core::batch::{Batch, BatchItem, BatchStatus};
 use caio_core::draft::Draft;
 use caio_core::limits::{SendRequest, Window};
-use caio_core::terms::Provider;
+use caio_core::terms::{Provider, Step};
 use caio_core::time::rfc3339;
 use caio_state::{CommitOutcome, Guard, StateStoreExt, Write};
 use jiff::SignedDuration;
@@ -257,12 +257,13 @@ fn write_intent(
 ) -> Result<Intent> {
     let now = context.operator.clock.now();
     let item = context.item(slot);
-    let windows = windows(context, item, &ready.draft);
+    let container = context.container(slot);
+    let windows = windows(context, item, &ready.draft, &container.name);
     let entry = LedgerEntry {
         id: context.delivery(slot),
         batch: context.batch.id.clone(),
         run: context.run.clone(),
-        container: context.container(slot).clone(),
+        container: container.clone(),
         item: item.clone(),
         state: DeliveryState::Intended,
         receipt: None,
@@ -271,6 +272,7 @@ fn write_intent(
         intended_at: rfc3339(now),
         settled_at: None,
         sent_at: None,
+        followed: false,
         bounced_at: None,
         replied_at: None,
     };
@@ -380,17 +382,22 @@ pub(super) fn fence(context: &Context<'_>) -> Guard {
 /// The limit windows of one message.
 ///
 /// A provider that spaces out what it was handed (Instantly by its gap, HeyReach by its own
-/// limits) needs no minimum delay between uploads.
-fn windows(context: &Context<'_>, item: &BatchItem, draft: &Draft) -> Vec<Window> {
+/// limits) needs no minimum delay between uploads. The texts of follow-ups are the same for everybody,
+/// for ever: their campaign is what takes them at the provider.
+fn windows(context: &Context<'_>, item: &BatchItem, draft: &Draft, container: &str) -> Vec<Window> {
     let mut policy = context.operator.limits.clone();
     if item.provider != Provider::Ghl {
         policy.email_min_delay_seconds = 0;
     }
     let request = SendRequest {
         medium: item.medium,
-        motion: context.batch.motion,
+        motion: draft.motion,
         recipient: &item.recipient,
-        campaign: &draft.campaign,
+        campaign: if item.step == Step::FIRST {
+            &draft.campaign
+        } else {
+            container
+        },
         run: context
             .operator
             .run_limit

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use caio_core::batch::{Batch, BatchItem, ItemOutcome};
+use caio_core::terms::Step;
 use caio_state::{Guard, Held, Lease};
 use futures_util::future::{Either, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -53,10 +54,17 @@ impl<'a> Context<'a> {
         // Each container's together.
         order.sort_by_key(|position| {
             let item = &batch.items[*position];
-            (item.provider, item.tier, item.pool.clone(), *position)
+            (
+                item.provider,
+                item.tier,
+                item.step,
+                item.pool.clone(),
+                *position,
+            )
         });
         let mut lanes: Vec<Lane> = Vec::new();
         let mut lane_of = Vec::with_capacity(order.len());
+        let mut step = Step::FIRST;
         for position in &order {
             let item = &batch.items[*position];
             let same = |lane: &Lane| {
@@ -68,9 +76,10 @@ impl<'a> Context<'a> {
                 } = &lane.container;
                 (*provider, pool, *tier) == (item.provider, &item.pool, item.tier)
             };
-            if !lanes.last().is_some_and(same) {
+            if item.step != step || !lanes.last().is_some_and(same) {
                 lanes.push(operator.lane(item, &batch.digest));
             }
+            step = item.step;
             lane_of.push(lanes.len() - 1);
         }
         Self {

@@ -209,7 +209,7 @@ impl Operator {
         let chunk = self.channels.get(&item.provider).map(|it| it.chunk());
         Lane {
             container: Container {
-                name: caio_core::requests::campaign_name(item.tier, day, digest),
+                name: caio_core::requests::container_name(item.tier, item.step, day, digest),
                 provider: item.provider,
                 pool: item.pool.clone(),
                 tier: item.tier,

@@ -73,6 +73,7 @@ fn entry(number: usize) -> LedgerEntry {
         intended_at: "2026-03-02T11:00:00Z".to_owned(),
         settled_at: None,
         sent_at: None,
+        followed: false,
         bounced_at: None,
         replied_at: None,
     }
