@@ -182,7 +182,9 @@ impl Draft {
     ) -> Result<Self, DraftRefusal> {
         self.leave(UNCLAIMED, "edited", "pending or approved")?;
         for (field, text) in [("subject", subject), ("body", body)] {
-            if text.trim().is_empty() {
+            // A LinkedIn note has no subject.
+            let may_be_empty = field == "subject" && self.medium == Medium::LinkedIn;
+            if text.trim().is_empty() && !may_be_empty {
                 return Err(DraftRefusal::Empty { field });
             }
         }

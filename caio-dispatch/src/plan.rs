@@ -1,24 +1,24 @@
 //! Plans a batch: which approved drafts may go now, and why the others may not.
 //!
-//! Reads approved drafts from their index, best score first, and stops when the batch is full: the
+//! Reads approved drafts from the index of their programme and medium, best score first, and stops when the batch is full: the
 //! drafts it offers and refuses, no others.
 
 use std::collections::{HashMap, HashSet};
 
 use caio_core::batch::{BatchItem, BatchLimits, BatchStatus, NewBatch, content_sha256};
-use caio_core::draft::{Draft, DraftStatus};
+use caio_core::draft::Draft;
 use caio_core::eligibility::Eligibility;
 use caio_core::preview_hash::{PreviewScope, preview_hash};
 use caio_core::terms::{Medium, Motion, Provider, Tier};
 use caio_core::{Batch, Clock, EmailKey, IdSource};
-use caio_state::{RangeEntry, StateStore};
+use caio_state::{Range, RangeEntry, StateStore, StateStoreExt};
 use jiff::SignedDuration;
 use serde::Serialize;
 
 use crate::error::Result;
 use crate::facts::{Touch, facts};
 use crate::operator::preview;
-use crate::{batches, review};
+use crate::{batches, records};
 
 /// Drafts read at a time.
 const PAGE: usize = 50;
@@ -35,6 +35,10 @@ pub struct PlanRequest {
     pub tier: Option<Tier>,
     /// Most e-mails.
     pub room: u32,
+    /// Most LinkedIn contacts.
+    pub linkedin_room: u32,
+    /// Most revivals, within the e-mails.
+    pub revival_room: u32,
     /// Limits in force, shown to the approver.
     pub limits: BatchLimits,
     /// How long the approval can be used: 1 to 168 hours.
@@ -64,55 +68,101 @@ pub struct RefusedDraft {
 }
 
 /// What may go now.
+///
+/// Follow-ups come first, since somebody waits for them, then first touches, then revivals.
 pub async fn plan(store: &dyn StateStore, request: &PlanRequest) -> Result<Plan> {
     let mut plan = Plan {
         offered: Vec::new(),
         refused: Vec::new(),
         more: false,
     };
-    let room = usize::try_from(request.room).unwrap_or(usize::MAX);
-    let taken = in_open_batches(store).await?;
-    let mut people: HashSet<(EmailKey, Medium)> = HashSet::new();
-    let mut after: Option<RangeEntry> = None;
-    while plan.offered.len() < room {
-        let size = PAGE.min(room - plan.offered.len());
-        let page = review::page(store, DraftStatus::Approved, after.as_ref(), size).await?;
-        let touches: Vec<Touch<'_>> = page.items.iter().map(touch).collect();
-        let facts = facts(store, &touches).await?;
-        for (draft, facts) in page.items.iter().zip(&facts) {
-            if request.motion != Motion::All && draft.motion != request.motion {
-                continue;
-            }
-            let mut reasons = match preview(draft, facts, request.tier) {
-                Eligibility::Ok => Vec::new(),
-                Eligibility::Ineligible(reasons) => {
-                    reasons.iter().map(ToString::to_string).collect()
-                }
-            };
-            if let Some(batch) = taken.get(&draft.id) {
-                reasons.push(format!("it is in batch {batch} already"));
-            }
-            if reasons.is_empty() && !people.insert((draft.recipient.clone(), draft.medium)) {
-                reasons.push("the same person is in the batch already".to_owned());
-            }
-            if reasons.is_empty() {
-                plan.offered.push(draft.clone());
-            } else {
-                let (draft, recipient) = (draft.id.clone(), draft.recipient.clone());
-                plan.refused.push(RefusedDraft {
-                    draft,
-                    recipient,
-                    reasons,
-                });
-            }
+    let mut draw = Draw {
+        taken: in_open_batches(store).await?,
+        people: HashSet::new(),
+        rooms: [
+            (Medium::Email, request.room),
+            (Medium::LinkedIn, request.linkedin_room),
+        ]
+        .map(|(medium, room)| (medium, usize::try_from(room).unwrap_or(usize::MAX)))
+        .into(),
+    };
+    for motion in [Motion::Cadence, Motion::Outbound, Motion::Revival] {
+        if request.motion != Motion::All && request.motion != motion {
+            continue;
         }
-        plan.more = page.next.is_some();
-        match page.next {
-            Some(next) => after = Some(next),
-            None => break,
+        for medium in [Medium::Email, Medium::LinkedIn] {
+            draw.from(store, request, (motion, medium), &mut plan).await?;
         }
     }
     Ok(plan)
+}
+
+/// Drafts that are drawn from the indexes, until there is no room.
+struct Draw {
+    taken: HashMap<String, String>,
+    people: HashSet<(EmailKey, Medium)>,
+    rooms: HashMap<Medium, usize>,
+}
+
+impl Draw {
+    async fn from(
+        &mut self,
+        store: &dyn StateStore,
+        request: &PlanRequest,
+        (motion, medium): (Motion, Medium),
+        plan: &mut Plan,
+    ) -> Result<()> {
+        let mut room = self.rooms.get(&medium).copied().unwrap_or(0);
+        if motion == Motion::Revival {
+            room = room.min(usize::try_from(request.revival_room).unwrap_or(usize::MAX));
+        }
+        let index = records::approved_index(motion, medium);
+        let mut after: Option<RangeEntry> = None;
+        while room > 0 {
+            let page = store
+                .range(&index, &Range::default(), after.as_ref(), PAGE.min(room))
+                .await?;
+            let keys: Vec<_> = page.items.into_iter().map(|entry| entry.key).collect();
+            let drafts: Vec<Draft> = store.get_all_json(&keys).await?;
+            let touches: Vec<Touch<'_>> = drafts.iter().map(touch).collect();
+            let facts = facts(store, &touches).await?;
+            for (draft, facts) in drafts.iter().zip(&facts) {
+                let mut reasons = match preview(draft, facts, request.tier) {
+                    Eligibility::Ok => Vec::new(),
+                    Eligibility::Ineligible(reasons) => {
+                        reasons.iter().map(ToString::to_string).collect()
+                    }
+                };
+                if let Some(batch) = self.taken.get(&draft.id) {
+                    reasons.push(format!("it is in batch {batch} already"));
+                }
+                if reasons.is_empty() && !self.people.insert((draft.recipient.clone(), medium)) {
+                    reasons.push("the same person is in the batch already".to_owned());
+                }
+                if reasons.is_empty() {
+                    plan.offered.push(draft.clone());
+                    room -= 1;
+                    if let Some(left) = self.rooms.get_mut(&medium) {
+                        *left -= 1;
+                    }
+                } else {
+                    let (draft, recipient) = (draft.id.clone(), draft.recipient.clone());
+                    plan.refused.push(RefusedDraft {
+                        draft,
+                        recipient,
+                        reasons,
+                    });
+                }
+            }
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return Ok(()),
+            }
+        }
+        let rest = store.range(&index, &Range::default(), after.as_ref(), 1).await?;
+        plan.more |= !rest.items.is_empty();
+        Ok(())
+    }
 }
 
 /// A pending batch of what `plan` offers; it is not stored yet.

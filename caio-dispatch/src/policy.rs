@@ -4,7 +4,6 @@ use caio_core::batch::{Batch, BatchStatus, parse_instant};
 use caio_core::config::{Production, Settings};
 use caio_core::limits::{LimitPolicy, business_day};
 use caio_core::ramp::{CleanDays, LiveRun, RampStatus, ramp};
-use caio_core::terms::Medium;
 use caio_core::warmup::{Schedule, WarmupConfig, schedule};
 use caio_state::StateStore;
 use jiff::Timestamp;
@@ -26,6 +25,10 @@ pub struct Policy {
     pub email_used: u64,
     /// E-mails that may still go today.
     pub email_room: u32,
+    /// LinkedIn contacts that may still be made today.
+    pub linkedin_room: u32,
+    /// Revivals that may still go today, within the e-mails.
+    pub revival_room: u32,
 }
 
 /// What holds at `now`: settings and the old system's file together, the tighter of the two.
@@ -60,16 +63,24 @@ pub async fn policy(
     }
     let schedule = schedule(&warmup, &status, today);
     let limits = limits.lowered_by(&schedule);
-    let day = records::limit(&format!("{}:day:{today}", Medium::Email));
-    let email_used = store.counters(&[day]).await?.first().copied().unwrap_or(0);
-    let used = u32::try_from(email_used).unwrap_or(u32::MAX);
-    let email_room = limits.email_per_day.saturating_sub(used);
+    let days = ["email", "linkedin", "revival"]
+        .map(|what| records::limit(&format!("{what}:day:{today}")));
+    let used = store.counters(&days).await?;
+    let used = |at: usize| used.get(at).copied().unwrap_or(0);
+    let room = |at: usize, limit: u32| {
+        limit.saturating_sub(u32::try_from(used(at)).unwrap_or(u32::MAX))
+    };
+    let (email_used, email_room) = (used(0), room(0, limits.email_per_day));
+    let linkedin_room = room(1, limits.linkedin_per_day);
+    let revival_room = room(2, limits.revival_per_day);
     Ok(Policy {
         ramp: status,
         schedule,
         limits,
         email_used,
         email_room,
+        linkedin_room,
+        revival_room,
     })
 }
 

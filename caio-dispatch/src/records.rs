@@ -6,7 +6,7 @@
 use caio_core::batch::{Batch, BatchStatus};
 use caio_core::draft::{Draft, DraftStatus};
 use caio_core::identity::{EmailKey, cadence_email_hash};
-use caio_core::terms::{Medium, Step};
+use caio_core::terms::{Medium, Motion, Step};
 use caio_state::{Key, Write};
 
 /// Index of the newest events.
@@ -43,6 +43,11 @@ pub fn draft_index(status: DraftStatus) -> String {
     format!("caio:idx:draft:{status}")
 }
 
+/// Index of the approved drafts of one programme on one medium: what a batch is planned from.
+pub fn approved_index(motion: Motion, medium: Medium) -> String {
+    format!("caio:idx:draft:approved:{motion}:{medium}")
+}
+
 /// Place of a draft in its index: best score first, then oldest first.
 pub fn draft_order(draft: &Draft) -> String {
     format!(
@@ -56,7 +61,20 @@ pub fn draft_order(draft: &Draft) -> String {
 /// Writes that store `draft` and move it from the index of `before` to that of its status.
 pub fn put_draft(draft: &Draft, before: Option<DraftStatus>) -> serde_json::Result<Vec<Write>> {
     let key = self::draft(&draft.id);
-    let mut writes = Vec::with_capacity(3);
+    let mut writes = Vec::with_capacity(4);
+    let plannable = approved_index(draft.motion, draft.medium);
+    if draft.status == DraftStatus::Approved {
+        writes.push(Write::Index {
+            index: plannable,
+            order: draft_order(draft),
+            key: key.clone(),
+        });
+    } else if before == Some(DraftStatus::Approved) {
+        writes.push(Write::Unindex {
+            index: plannable,
+            key: key.clone(),
+        });
+    }
     if let Some(before) = before
         && before != draft.status
     {

@@ -3,6 +3,7 @@
 use caio_core::config::settings::Sender;
 use caio_core::copy::unfit;
 use caio_core::draft::{Draft, DraftStatus};
+use caio_core::terms::Medium;
 use caio_core::{Clock, IdSource};
 use caio_state::{Page, Range, RangeEntry, StateStore, StateStoreExt};
 
@@ -62,7 +63,10 @@ impl Review<'_> {
             let subject = subject.unwrap_or(&draft.subject);
             let body = body.unwrap_or(&draft.body);
             let next = draft.edit(subject, body, self.by, at)?;
-            let unfit = unfit(subject, body, sender);
+            let unfit = match draft.medium {
+                Medium::Email => unfit(subject, body, sender),
+                Medium::LinkedIn => Vec::new(),
+            };
             if unfit.is_empty() {
                 return Ok(next);
             }

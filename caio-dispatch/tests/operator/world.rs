@@ -146,6 +146,8 @@ impl World {
             motion: Motion::Outbound,
             tier: None,
             room: 100,
+            linkedin_room: 100,
+            revival_room: 100,
             limits: BatchLimits {
                 email_per_day: 100,
                 linkedin_per_day: 5,

@@ -30,6 +30,8 @@ pub(super) async fn run(context: &Context, command: BatchCommand) -> Result<Exit
                 motion,
                 tier: tier.or(policy.ramp.tier),
                 room,
+                linkedin_room: limit.map_or(policy.linkedin_room, |it| it.cap(policy.linkedin_room)),
+                revival_room: policy.revival_room,
                 limits: BatchLimits {
                     email_per_day: policy.limits.email_per_day,
                     linkedin_per_day: policy.limits.linkedin_per_day,

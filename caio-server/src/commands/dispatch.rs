@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 use caio_core::batch::{Batch, BatchItem, BatchStatus, SealKeys};
 use caio_core::config::{Weight, contradictions};
 use caio_core::requests::{
-    self, Campaign, Message, ProviderRequest, campaign_name, instantly_time_zone,
+    self, Campaign, Message, ProviderRequest, container_name, instantly_time_zone,
 };
 use caio_core::safety::{
     ChannelState, Finding, Gate, Inputs, StopFlag, Switches, Verdict, verdict,
 };
-use caio_core::terms::{Mode, Motion, Provider, Tier};
+use caio_core::terms::{Medium, Mode, Motion, Provider, Step, Tier};
 use caio_dispatch::channel::Outgoing;
 use caio_dispatch::coexist::authority::{self, Authority, System};
 use caio_dispatch::operator::{Brake, Checked, check_item};
@@ -125,9 +125,15 @@ pub(super) async fn inputs(
         Err(_) => StopFlag::Unreadable,
     };
     let mut limits = Vec::new();
-    if policy.email_room == 0 {
+    let items = batch.map_or(&[][..], |batch| &batch.items);
+    let of = |medium| items.iter().any(|it| it.medium == medium);
+    if policy.email_room == 0 && (items.is_empty() || of(Medium::Email)) {
         let limit = policy.limits.email_per_day;
         limits.push(format!("all {limit} e-mails of today are used"));
+    }
+    if policy.linkedin_room == 0 && of(Medium::LinkedIn) {
+        let limit = policy.limits.linkedin_per_day;
+        limits.push(format!("all {limit} LinkedIn contacts of today are used"));
     }
     let mut switches = Switches::default();
     let mut refusing = Vec::new();
@@ -153,11 +159,18 @@ pub(super) async fn inputs(
         );
         refusing.extend(loaded.errors.iter().map(ToString::to_string));
     }
-    let model = match batch.and_then(|batch| batch.items.first()) {
+    // Whom a follow-up is for was chosen at the first touch, by the model of that day.
+    let chosen = items.iter().find(|it| it.step == Step::FIRST);
+    let model = match chosen {
         Some(item) => Some(caio_dispatch::review::one(store, &item.draft).await?.model),
         None => None,
     };
     let adopted = icp::adopted(store).await?;
+    let model_adopted = match (&model, &adopted) {
+        (Some(model), Some(adopted)) => adopted.model == *model,
+        (None, Some(_)) => !items.is_empty(),
+        (_, None) => false,
+    };
     Ok(Inputs {
         requested,
         stop_env: brake.environment(),
@@ -171,7 +184,7 @@ pub(super) async fn inputs(
         switches,
         contradictions: refusing,
         sender_missing: context.settings().sender.missing(),
-        model_adopted: model.is_some_and(|model| adopted.is_some_and(|it| it.model == model)),
+        model_adopted,
         channel: ChannelState::Missing,
     })
 }
@@ -204,15 +217,20 @@ async fn preview(
 ) -> Result<Preview> {
     let mut preview = Preview::default();
     let tier = args.tier.or(policy.ramp.tier);
-    let room = args
-        .limit
-        .map_or(policy.email_room, |limit| limit.cap(policy.email_room));
     for item in &batch.items {
         let delivery = ledger::delivery_id(&batch.id, item);
+        let room = match item.medium {
+            Medium::Email => policy.email_room,
+            Medium::LinkedIn => policy.linkedin_room,
+        };
+        let going = preview.going.iter();
+        let used = going.filter(|it| it.item.medium == item.medium).count();
+        let most = args.limit.map_or(u32::MAX, |limit| limit.cap(u32::MAX));
+        let is_full = |used: usize, room: u32| used >= usize::try_from(room).unwrap_or(usize::MAX);
         let reason = if tier.is_some_and(|tier| tier != item.tier) {
             Some(format!("{} is not what may go now", item.tier))
-        } else if preview.going.len() >= usize::try_from(room).unwrap_or(usize::MAX) {
-            Some(format!("there is room for {room}"))
+        } else if is_full(used, room) || is_full(preview.going.len(), most) {
+            Some(format!("there is room for {}", room.min(most)))
         } else {
             match check_item(store, item, &delivery).await? {
                 Checked::Ready(ready) => {
@@ -231,18 +249,22 @@ async fn preview(
             });
         }
     }
-    let mut containers: BTreeMap<(Provider, Tier), Vec<&Outgoing>> = BTreeMap::new();
+    let mut containers: BTreeMap<(Provider, Tier, Step), Vec<&Outgoing>> = BTreeMap::new();
     for outgoing in &preview.going {
         containers
-            .entry((outgoing.item.provider, outgoing.item.tier))
+            .entry((
+                outgoing.item.provider,
+                outgoing.item.tier,
+                outgoing.item.step,
+            ))
             .or_default()
             .push(outgoing);
     }
     let accounts = context.accounts()?;
     let zone = instantly_time_zone(&context.settings().time_zone).unwrap_or("(none)");
     let day = caio_core::limits::business_day(context.clock.now(), &context.zone()?);
-    for ((provider, tier), items) in containers {
-        let name = campaign_name(tier, day, &batch.digest);
+    for ((provider, tier, step), items) in containers {
+        let name = container_name(tier, step, day, &batch.digest);
         let campaign = Campaign {
             name: &name,
             accounts: &accounts,
