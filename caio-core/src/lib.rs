@@ -25,6 +25,7 @@ pub mod ramp;
 pub mod record;
 pub mod rejection;
 pub mod requests;
+pub mod revival;
 pub mod route;
 pub mod safety;
 pub mod signals;

@@ -33,6 +33,7 @@ use crate::transition::{commit, unchanged};
 pub use due::{Due, DueAction, Summary, due, list, one, summary};
 pub use enrolment::{Enrolment, STATUSES};
 pub use sync::{Step, Synced};
+pub(crate) use write::digest;
 pub use write::{Unwritten, Written};
 
 /// Records read in one round trip.

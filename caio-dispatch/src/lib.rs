@@ -29,6 +29,7 @@ pub mod records;
 pub mod refused;
 pub mod reindex;
 pub mod review;
+pub mod revival;
 pub mod shadow;
 pub mod source;
 pub mod suppress;

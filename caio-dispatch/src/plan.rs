@@ -91,7 +91,8 @@ pub async fn plan(store: &dyn StateStore, request: &PlanRequest) -> Result<Plan>
             continue;
         }
         for medium in [Medium::Email, Medium::LinkedIn] {
-            draw.from(store, request, (motion, medium), &mut plan).await?;
+            draw.from(store, request, (motion, medium), &mut plan)
+                .await?;
         }
     }
     Ok(plan)
@@ -159,7 +160,9 @@ impl Draw {
                 None => return Ok(()),
             }
         }
-        let rest = store.range(&index, &Range::default(), after.as_ref(), 1).await?;
+        let rest = store
+            .range(&index, &Range::default(), after.as_ref(), 1)
+            .await?;
         plan.more |= !rest.items.is_empty();
         Ok(())
     }

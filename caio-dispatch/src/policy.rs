@@ -63,13 +63,12 @@ pub async fn policy(
     }
     let schedule = schedule(&warmup, &status, today);
     let limits = limits.lowered_by(&schedule);
-    let days = ["email", "linkedin", "revival"]
-        .map(|what| records::limit(&format!("{what}:day:{today}")));
+    let days =
+        ["email", "linkedin", "revival"].map(|what| records::limit(&format!("{what}:day:{today}")));
     let used = store.counters(&days).await?;
     let used = |at: usize| used.get(at).copied().unwrap_or(0);
-    let room = |at: usize, limit: u32| {
-        limit.saturating_sub(u32::try_from(used(at)).unwrap_or(u32::MAX))
-    };
+    let room =
+        |at: usize, limit: u32| limit.saturating_sub(u32::try_from(used(at)).unwrap_or(u32::MAX));
     let (email_used, email_room) = (used(0), room(0, limits.email_per_day));
     let linkedin_room = room(1, limits.linkedin_per_day);
     let revival_room = room(2, limits.revival_per_day);

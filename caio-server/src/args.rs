@@ -2,6 +2,7 @@
 
 mod audit;
 mod prove;
+mod cadence;
 mod serve;
 mod shadow;
 
@@ -16,6 +17,7 @@ use clap_complete::Shell;
 
 pub(crate) use audit::AuditCommand;
 pub(crate) use prove::{EnvArgs, EnvCommand, ModeArg, PreflightArgs, SmokeArgs};
+pub(crate) use cadence::{CadenceCommand, RevivalCommand, RevivalScan};
 pub(crate) use serve::{ServeArgs, TokenCommand};
 pub(crate) use shadow::ShadowCommand;
 
@@ -77,6 +79,12 @@ pub(crate) enum Command {
     /// Batches: what goes out together
     #[command(subcommand)]
     Batch(BatchCommand),
+    /// The follow-up of 21 days: who is in it, what is due, what was said
+    #[command(subcommand)]
+    Cadence(CadenceCommand),
+    /// People who went quiet long ago
+    #[command(subcommand)]
+    Revival(RevivalCommand),
     /// Send an approved batch; without --live show every request and write nothing
     Dispatch(DispatchArgs),
     /// What shadow runs would have sent, and what was sent instead

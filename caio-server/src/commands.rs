@@ -2,6 +2,7 @@
 
 mod audit;
 mod batch;
+mod cadence;
 mod dispatch;
 mod drafts;
 mod env;
@@ -9,6 +10,7 @@ mod icp;
 mod leads;
 mod ledger;
 mod preflight;
+mod revival;
 mod run;
 mod sandbox;
 mod serve;
@@ -31,6 +33,7 @@ pub(crate) async fn run(context: Context, command: Command) -> Result<Exit> {
     match command {
         Command::Audit(command) => audit::run(&context, command).await,
         Command::Batch(command) => batch::run(&context, command).await,
+        Command::Cadence(command) => cadence::run(&context, command).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "caio", &mut std::io::stdout());
             Ok(Exit::Done)
@@ -51,6 +54,7 @@ pub(crate) async fn run(context: Context, command: Command) -> Result<Exit> {
         }
         Command::Preflight(args) => preflight::run(&context, args).await,
         Command::Resume => status::resume(&context).await,
+        Command::Revival(command) => revival::run(&context, command).await,
         Command::Run(args) => run::run(&context, args).await,
         Command::Sandbox(args) => sandbox::run(&context, args).await,
         Command::Serve(args) => serve::run(context, args).await,

@@ -99,6 +99,10 @@ pub(super) const FOLLOW_UP: &[(&str, &str)] = &[
         include_str!("../../templates/cadence/connect.txt.j2"),
     ),
     (
+        "revival",
+        include_str!("../../templates/cadence/revival.txt.j2"),
+    ),
+    (
         "message",
         include_str!("../../templates/cadence/message.txt.j2"),
     ),

@@ -1,7 +1,7 @@
 //! `caio batch`: what goes out together, and who said so.
 
 use caio_core::batch::{Batch, BatchLimits, BatchStatus};
-use caio_core::terms::Tier;
+use caio_core::terms::{Motion, Tier};
 use caio_dispatch::batches::{self, Batches};
 use caio_dispatch::plan::{self, Plan, PlanRequest};
 use caio_dispatch::policy::{self, Policy};
@@ -14,6 +14,9 @@ use crate::args::BatchCommand;
 use crate::exit::{Exit, Failure, Result};
 use crate::wiring::Context;
 
+/// Follow-ups written on the way to a batch of them.
+const FOLLOW_UPS: usize = 500;
+
 pub(super) async fn run(context: &Context, command: BatchCommand) -> Result<Exit> {
     match command {
         BatchCommand::Create {
@@ -23,6 +26,9 @@ pub(super) async fn run(context: &Context, command: BatchCommand) -> Result<Exit
             expires,
         } => {
             let store = context.open(Access::ReadWrite)?;
+            if matches!(motion, Motion::Cadence | Motion::All) {
+                super::cadence::write(context, &*store, FOLLOW_UPS).await?;
+            }
             let policy = policy(context, &*store).await?;
             let room = limit.map_or(policy.email_room, |limit| limit.cap(policy.email_room));
             let hours = expires.unwrap_or(context.settings().batch_expiry_hours);
@@ -30,7 +36,8 @@ pub(super) async fn run(context: &Context, command: BatchCommand) -> Result<Exit
                 motion,
                 tier: tier.or(policy.ramp.tier),
                 room,
-                linkedin_room: limit.map_or(policy.linkedin_room, |it| it.cap(policy.linkedin_room)),
+                linkedin_room: limit
+                    .map_or(policy.linkedin_room, |it| it.cap(policy.linkedin_room)),
                 revival_room: policy.revival_room,
                 limits: BatchLimits {
                     email_per_day: policy.limits.email_per_day,

@@ -161,6 +161,11 @@ pub(super) async fn inputs(
     }
     // Whom a follow-up is for was chosen at the first touch, by the model of that day.
     let chosen = items.iter().find(|it| it.step == Step::FIRST);
+    let revives = items.iter().any(|it| it.step == Step::REVIVAL);
+    let production = context.production()?.map(|it| it.production);
+    if revives && !production.is_some_and(|it| it.revival.enabled) {
+        refusing.push("operator.revival.enabled is off, and the batch revives".to_owned());
+    }
     let model = match chosen {
         Some(item) => Some(caio_dispatch::review::one(store, &item.draft).await?.model),
         None => None,

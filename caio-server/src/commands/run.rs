@@ -88,7 +88,7 @@ pub(super) async fn run(context: &Context, args: RunArgs) -> Result<Exit> {
 }
 
 /// The built-in templates, with those in the configured folder in the place of theirs.
-fn templates(context: &Context) -> Result<TemplateSet> {
+pub(super) fn templates(context: &Context) -> Result<TemplateSet> {
     let folder = &context.settings().templates_folder;
     let mut own = BTreeMap::new();
     if !folder.is_empty() {

@@ -15,6 +15,7 @@ use caio_state::{Access, StateStore};
 use jiff::SignedDuration;
 use serde_json::json;
 
+use super::super::cadence::{follow_ups, say};
 use crate::args::DispatchArgs;
 use crate::exit::{Exit, Failure, Result};
 use crate::wiring::{Channels, Context};
@@ -41,6 +42,8 @@ pub(super) async fn run(
     operator.run_limit = args.limit;
     unknown(context, &operator).await?;
     let report = operator.execute(batch, args.motion).await?;
+    let synced = follow_ups(context, &*operator.store)?.sync().await?;
+    say(context, &synced);
     Ok(print(context, &report))
 }
 
@@ -126,7 +129,7 @@ fn no_number(name: &str, text: &str, what: &str) -> Failure {
 }
 
 /// Whether the Python system runs beside us: on Redis it does, unless `CAIO_COEXIST` says `off`.
-fn coexist(context: &Context) -> Result<Option<Watch>> {
+pub(crate) fn coexist(context: &Context) -> Result<Option<Watch>> {
     let given = context.environment.get("CAIO_COEXIST").map(String::as_str);
     match given.unwrap_or("") {
         "" if context.is_shared() => Ok(Some(Watch::elsewhere(FRESH))),
