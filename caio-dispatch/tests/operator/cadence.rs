@@ -1,0 +1,762 @@
+//! The follow-up over simulated days: drafts, approvals, batches and the operator, with channels that
+//! record what they are given.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use caio_core::batch::{Batch, BatchStatus};
+use caio_core::cadence::Record;
+use caio_core::config::settings::Sender;
+use caio_core::copy::TemplateSet;
+use caio_core::draft::{DraftStatus, ModelRef};
+use caio_core::lead::{Company, Intent, Lead, LeadSource};
+use caio_core::terms::{Medium, Motion, Provider, Step, Tier};
+use caio_core::{Clock, EmailKey};
+use caio_dispatch::cadence::{self, Cadences};
+use caio_dispatch::channel::RecordingChannel;
+use caio_dispatch::coexist::authority::{self, System};
+use caio_dispatch::copywriter::TemplateCopywriter;
+use caio_dispatch::leads::LeadRecord;
+use caio_dispatch::ledger::{self, DeliveryState, Later, LedgerEntry};
+use caio_dispatch::operator::RunReport;
+use caio_dispatch::plan::{self, PlanRequest};
+use caio_dispatch::reindex::Reindex;
+use caio_dispatch::{DispatchError, records, review};
+use caio_state::{Range, StateStoreExt, Write};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use crate::{World, keys, person, worlds_with_our_time};
+
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+/// A world whose follow-ups go out over two channels.
+pub(crate) struct Days {
+    pub(crate) world: World,
+    linkedin: Arc<RecordingChannel>,
+    zone: TimeZone,
+    mirror: bool,
+    day: usize,
+    /// Day on which each touch went out, by person, medium and step.
+    touches: BTreeMap<(String, Medium, u32), usize>,
+}
+
+pub(crate) fn writer() -> TemplateCopywriter {
+    let sender = Sender {
+        name: "Ann Moss".to_owned(),
+        company: "Acorn".to_owned(),
+        email: "ann@acorn.example.com".to_owned(),
+        postal_address: "1 Oak Street".to_owned(),
+        opt_out_text: "Reply no and I stop.".to_owned(),
+        ..Sender::default()
+    };
+    TemplateCopywriter::new(TemplateSet::builtin().unwrap(), sender)
+}
+
+impl Days {
+    pub(crate) fn new(world: World) -> Self {
+        Self {
+            world,
+            linkedin: Arc::new(RecordingChannel::new(Provider::HeyReach, 10)),
+            zone: TimeZone::UTC,
+            mirror: false,
+            day: 1,
+            touches: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn cadences(&self) -> Cadences<'_> {
+        Cadences {
+            store: &*self.world.store,
+            clock: &*self.world.clock,
+            ids: &*self.world.ids,
+            by: "ann",
+            zone: self.zone.clone(),
+            mirror: self.mirror,
+        }
+    }
+
+    /// First e-mails to so many people, on their way and sent at once.
+    async fn begin(&mut self, people: usize) {
+        for number in 0..people {
+            self.world.commit(vec![lead(&person(number), true)]).await;
+        }
+        let batch = self.world.approved(people).await;
+        for motion in [Motion::Cadence, Motion::Revival] {
+            let tools = (&*self.world.clock as _, &*self.world.ids as _);
+            authority::give(&*self.world.store, tools, "ann", motion, System::Caio)
+                .await
+                .unwrap();
+        }
+        self.execute(&batch, Motion::Outbound).await.unwrap();
+        self.sent().await;
+        self.cadences().sync().await.unwrap();
+    }
+
+    pub(crate) async fn execute(
+        &mut self,
+        batch: &Batch,
+        motion: Motion,
+    ) -> Result<RunReport, DispatchError> {
+        let mut operator = self.world.operator("one");
+        operator
+            .channels
+            .insert(Provider::HeyReach, self.linkedin.clone());
+        operator.limits.linkedin_per_day = 100;
+        operator.coexist = None;
+        let before = self.received();
+        let report = operator.execute(&batch.id, motion).await;
+        for (who, medium, step) in self.received() {
+            let is_new = !before.contains(&(who.clone(), medium, step));
+            if is_new {
+                self.touches.insert((who, medium, step), self.day);
+            }
+        }
+        report
+    }
+
+    /// Everything that both channels received; a touch that came twice fails the test.
+    fn received(&self) -> BTreeSet<(String, Medium, u32)> {
+        let mut touches = BTreeSet::new();
+        let channels = [&self.world.channel, &self.linkedin];
+        for (_, it) in channels.iter().flat_map(|channel| channel.received()) {
+            let item = it.item;
+            let touch = (item.recipient.to_string(), item.medium, item.step.0);
+            assert!(touches.insert(touch.clone()), "twice: {touch:?}");
+        }
+        touches
+    }
+
+    /// The providers report what they took as sent.
+    async fn sent(&self) {
+        let range = Range::default();
+        let entries: Vec<LedgerEntry> = self
+            .world
+            .store
+            .index_json(records::LEDGER_INDEX, &range)
+            .await
+            .unwrap();
+        for entry in entries {
+            if entry.state == DeliveryState::Accepted && entry.sent_at.is_none() {
+                let entry = entry.learned(Later::Sent, self.world.clock.now());
+                self.world.commit(entry.writes().unwrap()).await;
+            }
+        }
+    }
+
+    async fn signal(&self, person: &EmailKey, record: Value) {
+        self.world
+            .commit(vec![Write::Put {
+                key: records::lead_status(person),
+                value: serde_json::to_vec(&record).unwrap(),
+                expires_in: None,
+            }])
+            .await;
+    }
+
+    /// A person approves every draft that waits, and a batch of what may go.
+    async fn approve(&self, motion: Motion) -> Option<Batch> {
+        let store = &*self.world.store;
+        let page = review::page(store, DraftStatus::Pending, None, 100)
+            .await
+            .unwrap();
+        for draft in page.items {
+            self.world.review().approve(&draft.id).await.unwrap();
+        }
+        let request = PlanRequest {
+            motion,
+            ..World::request()
+        };
+        let plan = plan::plan(store, &request).await.unwrap();
+        if plan.offered.is_empty() {
+            return None;
+        }
+        let batch = plan::batch(&plan, &request, &*self.world.clock, &*self.world.ids).unwrap();
+        self.world.batches().add(&batch).await.unwrap();
+        let approved = self
+            .world
+            .batches()
+            .approve(&batch.id, &batch.digest, None, &keys())
+            .await;
+        Some(approved.unwrap())
+    }
+
+    /// What an operator does on one morning.
+    async fn morning(&mut self) {
+        self.cadences().draft(&writer(), 100).await.unwrap();
+        if let Some(batch) = self.approve(Motion::Cadence).await {
+            self.execute(&batch, Motion::Cadence).await.unwrap();
+        }
+        self.sent().await;
+        self.cadences().sync().await.unwrap();
+    }
+
+    fn next_day(&mut self) {
+        self.world.clock.advance(DAY);
+        self.day += 1;
+    }
+
+    /// `medium step day` of everything that one person got, in order of day.
+    fn of(&self, number: usize) -> Vec<String> {
+        let who = person(number).to_string();
+        let mut all: Vec<_> = self
+            .touches
+            .iter()
+            .filter(|((name, _, _), _)| *name == who)
+            .map(|((_, medium, step), day)| (*day, format!("{medium} {step} {day}")))
+            .collect();
+        all.sort();
+        all.into_iter().map(|(_, text)| text).collect()
+    }
+
+    async fn record(&self, number: usize) -> Record {
+        let found = cadence::one(&*self.world.store, &person(number)).await;
+        found.unwrap().unwrap().record
+    }
+}
+
+pub(crate) fn lead(person: &EmailKey, has_profile: bool) -> Write {
+    let record = LeadRecord {
+        lead: Lead {
+            key: person.clone(),
+            email: person.to_string(),
+            first_name: "Kim".to_owned(),
+            last_name: "Doe".to_owned(),
+            title: "COO".to_owned(),
+            linkedin_url: if has_profile {
+                format!("https://linkedin.example/in/{}", records::person(person))
+            } else {
+                String::new()
+            },
+            phone: String::new(),
+            location: String::new(),
+            company: Company {
+                name: "Acme".to_owned(),
+                ..Company::default()
+            },
+            source: LeadSource::default(),
+            intent: Intent::default(),
+        },
+        remarks: vec![],
+        score: 90,
+        tier: Some(Tier::One),
+        reasons: vec![],
+        model: ModelRef {
+            name: "m".to_owned(),
+            digest: "d".to_owned(),
+        },
+        outcome: "queued".to_owned(),
+        detail: String::new(),
+        draft: None,
+        updated_at: String::new(),
+    };
+    Write::Put {
+        key: records::lead(person),
+        value: serde_json::to_vec(&record).unwrap(),
+        expires_in: None,
+    }
+}
+
+fn one_world() -> World {
+    worlds_with_our_time(5).into_iter().next().unwrap()
+}
+
+fn steps(record: &Record) -> Vec<String> {
+    let items = record["steps_completed"].as_array().unwrap();
+    let text = |it: &Value| {
+        let why = it["reason"].as_str().unwrap_or("");
+        format!("{} {} {why}", it["step"], it["action"].as_str().unwrap())
+            .trim()
+            .to_owned()
+    };
+    items.iter().map(text).collect()
+}
+
+#[tokio::test]
+async fn over_21_days_each_step_goes_once_to_whom_it_is_for() {
+    for world in worlds_with_our_time(5) {
+        let mut days = Days::new(world);
+        days.begin(4).await;
+        while days.day < 26 {
+            days.next_day();
+            match days.day {
+                3 => {
+                    let connected =
+                        json!({"status": "linkedin_connected", "linkedin_status": "connected"});
+                    days.signal(&person(1), connected).await;
+                }
+                8 => {
+                    let replied = json!({"status": "replied", "reply_count": 1});
+                    days.signal(&person(2), replied).await;
+                }
+                9 => {
+                    // An image that is loaded later changes nothing (scenario 11).
+                    let opened = json!({
+                        "status": "opened", "reply_count": 1,
+                        "status_history": [{"from": "unknown", "to": "replied"}, {"from": "replied", "to": "opened"}],
+                    });
+                    days.signal(&person(2), opened).await;
+                }
+                _ => {}
+            }
+            if days.day == 6 {
+                days.cadences().pause(&person(3), "holiday").await.unwrap();
+            }
+            if days.day == 12 {
+                days.cadences().resume(&person(3)).await.unwrap();
+            }
+            days.morning().await;
+        }
+        assert_eq!(
+            days.of(0),
+            [
+                "email 1 1",
+                "linkedin 2 2",
+                "email 3 5",
+                "email 5 10",
+                "email 7 17",
+                "email 8 21"
+            ]
+        );
+        assert_eq!(
+            days.of(1),
+            [
+                "email 1 1",
+                "linkedin 2 2",
+                "email 3 5",
+                "linkedin 4 7",
+                "email 5 10",
+                "linkedin 6 14",
+                "email 7 17",
+                "email 8 21"
+            ]
+        );
+        assert_eq!(days.of(2), ["email 1 1", "linkedin 2 2", "email 3 5"]);
+        assert_eq!(
+            days.of(3),
+            [
+                "email 1 1",
+                "linkedin 2 2",
+                "email 3 5",
+                "email 5 12",
+                "email 7 17",
+                "email 8 21"
+            ]
+        );
+        let record = days.record(0).await;
+        assert_eq!(record["exit_reason"], "all_steps_done");
+        assert_eq!(
+            steps(&record)[3],
+            "4 skipped condition_not_met:linkedin_connected"
+        );
+        assert_eq!(days.record(2).await["exit_reason"], "replied");
+        let summary = cadence::summary(&*days.world.store, days.world.today())
+            .await
+            .unwrap();
+        assert_eq!((summary.total_enrolled, summary.actions_due_today), (4, 0));
+        assert_eq!(
+            (summary.by_status["completed"], summary.by_status["exited"]),
+            (3, 1)
+        );
+        let drift = Reindex {
+            store: &*days.world.store,
+            ids: &*days.world.ids,
+            dry_run: true,
+        };
+        let drift = drift.run().await.unwrap();
+        assert!(drift.is_none(), "{drift:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_uploaded_is_not_sent_and_the_next_step_waits_for_it() {
+    let mut days = Days::new(one_world());
+    days.begin(1).await;
+    // The draft campaign of step 3 is started by a person three days late.
+    for _ in 2..=5 {
+        days.next_day();
+        days.cadences().draft(&writer(), 100).await.unwrap();
+        if let Some(batch) = days.approve(Motion::Cadence).await {
+            days.execute(&batch, Motion::Cadence).await.unwrap();
+        }
+    }
+    assert_eq!(days.of(0), ["email 1 1", "linkedin 2 2", "email 3 5"]);
+    let due = cadence::due(&*days.world.store, days.world.today(), 9)
+        .await
+        .unwrap();
+    assert_eq!(due.actions[0].state, "handed_over");
+    while days.day < 9 {
+        days.next_day();
+        days.cadences().sync().await.unwrap();
+        assert_eq!(steps(&days.record(0).await).len(), 2);
+    }
+    days.sent().await;
+    days.cadences().sync().await.unwrap();
+    let record = days.record(0).await;
+    assert_eq!(steps(&record)[2], "3 dispatched");
+    assert_eq!(
+        record["next_step_due"], "2026-03-11",
+        "two days after day 9"
+    );
+}
+
+#[tokio::test]
+async fn questions_change_nothing() {
+    let mut days = Days::new(one_world());
+    days.begin(2).await;
+    for _ in 2..=7 {
+        days.next_day();
+    }
+    let store = &*days.world.store;
+    let before = store.dump().await.unwrap();
+    let due = cadence::due(store, days.world.today(), 100).await.unwrap();
+    assert_eq!(due.actions.len(), 2);
+    assert_eq!((due.actions[0].step, due.actions[0].state), (2, "to_write"));
+    assert_eq!(
+        cadence::due(store, days.world.today(), 1)
+            .await
+            .unwrap()
+            .actions
+            .len(),
+        1
+    );
+    cadence::summary(store, days.world.today()).await.unwrap();
+    assert_eq!(
+        cadence::list(store, Some("active"), 9).await.unwrap().len(),
+        2
+    );
+    assert_eq!(cadence::list(store, None, 1).await.unwrap().len(), 1);
+    assert_eq!(store.dump().await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_signal_between_approval_and_run_stops_the_follow_up() {
+    for (signal, word) in [
+        (json!({"status": "unsubscribed"}), "unsubscribed"),
+        (json!({"status": "opened", "open_count": 2}), "waits"),
+        (json!({"status": "meeting_booked"}), "answered"),
+    ] {
+        let mut days = Days::new(one_world());
+        days.begin(1).await;
+        days.next_day();
+        days.cadences().draft(&writer(), 100).await.unwrap();
+        let batch = days.approve(Motion::Cadence).await.unwrap();
+        days.signal(&person(0), signal).await;
+        let report = days.execute(&batch, Motion::Cadence).await.unwrap();
+        assert_eq!(report.items[0].state, "refused");
+        assert!(
+            report.items[0].detail.contains(word),
+            "{}",
+            report.items[0].detail
+        );
+        assert_eq!(days.of(0), ["email 1 1"]);
+    }
+}
+
+#[tokio::test]
+async fn a_held_follow_up_is_refused_and_goes_once_it_is_resumed() {
+    let mut days = Days::new(one_world());
+    days.begin(1).await;
+    days.next_day();
+    days.cadences().draft(&writer(), 100).await.unwrap();
+    let batch = days.approve(Motion::Cadence).await.unwrap();
+    days.cadences().pause(&person(0), "holiday").await.unwrap();
+    let again = days
+        .cadences()
+        .pause(&person(0), "again")
+        .await
+        .unwrap_err();
+    assert_eq!(again.code(), "cadence.wrong_status");
+    let report = days.execute(&batch, Motion::Cadence).await.unwrap();
+    assert_eq!(report.status, BatchStatus::Failed);
+    assert!(
+        report.items[0].detail.contains("paused (paused:holiday)"),
+        "{report:?}"
+    );
+    assert!(days.approve(Motion::Cadence).await.is_none());
+    days.cadences().resume(&person(0)).await.unwrap();
+    let batch = days.approve(Motion::Cadence).await.unwrap();
+    days.execute(&batch, Motion::Cadence).await.unwrap();
+    assert_eq!(days.of(0), ["email 1 1", "linkedin 2 2"]);
+}
+
+#[tokio::test]
+async fn what_a_reviewer_or_a_provider_refuses_is_passed_over_with_the_reason() {
+    let mut days = Days::new(one_world());
+    days.begin(1).await;
+    days.next_day();
+    let written = days.cadences().draft(&writer(), 100).await.unwrap();
+    days.world
+        .review()
+        .reject(&written.drafts[0], "tone")
+        .await
+        .unwrap();
+    let synced = days.cadences().sync().await.unwrap();
+    assert_eq!(synced.steps[0].why, "rejected_by_reviewer: tone");
+    for _ in 3..=5 {
+        days.next_day();
+    }
+    days.world
+        .channel
+        .script([Some(caio_dispatch::channel::Fault::Refused)]);
+    days.morning().await;
+    let record = days.record(0).await;
+    assert_eq!(
+        steps(&record)[1..],
+        [
+            "2 skipped rejected_by_reviewer: tone",
+            "3 skipped refused: refused"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn scenario_21_who_is_out_of_the_follow_up_stays_out() {
+    let mut days = Days::new(one_world());
+    days.begin(2).await;
+    days.cadences()
+        .exit(&person(0), "asked by phone")
+        .await
+        .unwrap();
+    // The provider reports the first e-mail once more, and somebody asks for it by hand.
+    let entry = ledger::of_person(&*days.world.store, &person(0))
+        .await
+        .unwrap()
+        .remove(0);
+    let again = LedgerEntry {
+        followed: false,
+        ..entry
+    };
+    days.world.commit(again.writes().unwrap()).await;
+    let synced = days.cadences().sync().await.unwrap();
+    assert_eq!(synced.enrolled, Vec::<String>::new());
+    assert_eq!(days.record(0).await["status"], "exited");
+    let refused = days.cadences().enroll(&person(0), None).await.unwrap_err();
+    assert_eq!(refused.code(), "cadence.enrolled");
+    // Whoever opted out, and whoever was never sent anything, is not taken either.
+    let unknown = days.cadences().enroll(&person(7), None).await.unwrap_err();
+    assert_eq!(unknown.code(), "cadence.not_sent");
+    days.signal(&person(8), json!({"status": "unsubscribed"}))
+        .await;
+    let gone = days
+        .cadences()
+        .enroll(&person(8), Some(days.world.clock.now()))
+        .await
+        .unwrap_err();
+    assert_eq!(gone.code(), "cadence.not_eligible");
+    let said = days
+        .cadences()
+        .enroll(&person(7), Some(days.world.clock.now()))
+        .await
+        .unwrap();
+    assert_eq!((said.status(), said.step()), ("active", 2));
+}
+
+#[tokio::test]
+async fn the_python_systems_record_is_taken_over_and_told_in_its_shape() {
+    let mut days = Days::new(one_world());
+    days.mirror = true;
+    let theirs = json!({
+        "email": "Kim0@acorn0.example.com", "cadence_id": "default_21day", "tier": "tier_2",
+        "started_at": "2026-02-20T09:00:00.000000+00:00", "current_step": 3, "status": "paused",
+        "exit_reason": "paused:by hand", "linkedin_url": "", "linkedin_connected": false,
+        "lead_data": {"first_name": "Kim"}, "steps_completed": [
+            {"step": 1, "action": "dispatched", "at": "2026-02-20T09:00:00+00:00"}],
+        "last_step_at": "2026-02-20T09:00:00+00:00", "next_step_due": "2026-02-24", "paused_at": "x",
+    });
+    let key = records::shared_cadence(&person(0));
+    let put = |value: &Value| Write::Put {
+        key: key.clone(),
+        value: caio_core::pytext::dumps(value).into_bytes(),
+        expires_in: None,
+    };
+    days.world.commit(vec![put(&theirs)]).await;
+    days.begin(2).await;
+    let ours = days.record(0).await;
+    assert_eq!(Value::Object(ours), theirs, "neither begun anew nor moved");
+    let told = days
+        .world
+        .store
+        .get(&[records::shared_cadence(&person(1))])
+        .await
+        .unwrap();
+    let told: Value = serde_json::from_slice(&told[0].as_ref().unwrap().value).unwrap();
+    let members = |it: &Value| {
+        it.as_object()
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect::<BTreeSet<_>>()
+    };
+    assert_eq!(
+        members(&told),
+        members(&theirs),
+        "a member more would cost the record"
+    );
+    assert_eq!(told["current_step"], 2, "the first e-mail is step 1 (CA-9)");
+    // What that system ends, ends here.
+    let mut ended = told.clone();
+    ended["status"] = "exited".into();
+    ended["exit_reason"] = "bounced".into();
+    let key = records::shared_cadence(&person(1));
+    days.world
+        .commit(vec![Write::Put {
+            key,
+            value: caio_core::pytext::dumps(&ended).into_bytes(),
+            expires_in: None,
+        }])
+        .await;
+    let synced = days.cadences().sync().await.unwrap();
+    assert_eq!(synced.exited, [person(1).to_string()]);
+    assert_eq!(days.record(1).await["exit_reason"], "bounced");
+}
+
+#[tokio::test]
+async fn a_day_is_the_business_day_across_midnight_and_the_change_of_clocks() {
+    // New York sets its clocks forward in the night of 8 March and back in that of 1 November 2026.
+    for (sent, before, after) in [
+        (
+            "2026-03-08T04:30:00Z",
+            "2026-03-08T04:59:59Z",
+            "2026-03-08T05:00:00Z",
+        ),
+        (
+            "2026-03-09T03:30:00Z",
+            "2026-03-09T03:59:59Z",
+            "2026-03-09T04:00:00Z",
+        ),
+        (
+            "2026-11-01T03:30:00Z",
+            "2026-11-01T03:59:59Z",
+            "2026-11-01T04:00:00Z",
+        ),
+        (
+            "2026-11-02T04:30:00Z",
+            "2026-11-02T04:59:59Z",
+            "2026-11-02T05:00:00Z",
+        ),
+    ] {
+        let mut days = Days::new(one_world());
+        days.zone = TimeZone::get("America/New_York").unwrap();
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        days.world
+            .clock
+            .advance(at(sent).duration_since(days.world.clock.now()));
+        days.world.commit(vec![lead(&person(0), true)]).await;
+        days.cadences()
+            .enroll(&person(0), Some(at(sent)))
+            .await
+            .unwrap();
+        let due = async |now: &str| {
+            let today = at(now).to_zoned(days.zone.clone()).date();
+            let due = cadence::due(&*days.world.store, today, 9).await.unwrap();
+            due.actions.iter().map(|it| it.step).collect::<Vec<_>>()
+        };
+        assert_eq!(due(before).await, Vec::<i64>::new(), "{sent}");
+        assert_eq!(due(after).await, [2], "{sent}");
+    }
+}
+
+/// What happens, in any order.
+#[derive(Debug, Clone, Copy)]
+enum Move {
+    Day,
+    Sync,
+    Draft,
+    Run,
+    Sent,
+    Signal(&'static str),
+    Pause,
+    Resume,
+}
+
+fn moves() -> impl Strategy<Value = Vec<Move>> {
+    let one = prop_oneof![
+        6 => Just(Move::Day),
+        2 => Just(Move::Sync),
+        4 => Just(Move::Draft),
+        4 => Just(Move::Run),
+        4 => Just(Move::Sent),
+        1 => prop::sample::select(vec!["opened", "linkedin_connected"]).prop_map(Move::Signal),
+        1 => prop::sample::select(vec!["replied", "unsubscribed", "bounced"]).prop_map(Move::Signal),
+        1 => Just(Move::Pause),
+        1 => Just(Move::Resume),
+    ];
+    prop::collection::vec(one, 1..70)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    /// Whatever comes when: no step twice, nothing after an end or while it is held, steps in order.
+    #[test]
+    fn whatever_happens_in_whatever_order(moves in moves()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut days = Days::new(one_world());
+            days.begin(1).await;
+            let (mut ended, mut held) = (None, false);
+            for it in moves {
+                let before = days.touches.len();
+                match it {
+                    Move::Day => days.next_day(),
+                    Move::Sync => drop(days.cadences().sync().await.unwrap()),
+                    Move::Draft => drop(days.cadences().draft(&writer(), 9).await.unwrap()),
+                    Move::Sent => days.sent().await,
+                    Move::Pause => held |= days.cadences().pause(&person(0), "x").await.is_ok(),
+                    Move::Resume => {
+                        if days.cadences().resume(&person(0)).await.is_ok() {
+                            held = false;
+                        }
+                    }
+                    Move::Signal(status) => {
+                        if !matches!(status, "opened" | "linkedin_connected") {
+                            ended.get_or_insert(status);
+                        }
+                        // What ends it is sticky, as the record of signals has it.
+                        let status = ended.unwrap_or(status);
+                        let linkedin = (status == "linkedin_connected").then_some("connected");
+                        days.signal(&person(0), json!({"status": status, "linkedin_status": linkedin})).await;
+                    }
+                    Move::Run => {
+                        if let Some(batch) = days.approve(Motion::Cadence).await {
+                            days.execute(&batch, Motion::Cadence).await.unwrap();
+                        }
+                    }
+                }
+                days.received();
+                let is_new = days.touches.len() > before;
+                assert!(!is_new || (ended.is_none() && !held), "after {ended:?}, held {held}");
+            }
+            let mut order: Vec<_> = days.touches.iter().map(|((_, _, step), day)| (*day, *step)).collect();
+            order.sort_unstable();
+            assert!(order.is_sorted_by(|a, b| a.1 < b.1), "{order:?}");
+        });
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_due_for_a_first_touch_that_is_not_known_as_sent() {
+    let mut days = Days::new(one_world());
+    for number in 0..2 {
+        days.world.commit(vec![lead(&person(number), true)]).await;
+    }
+    let batch = days.world.approved(2).await;
+    days.execute(&batch, Motion::Outbound).await.unwrap();
+    assert!(days.cadences().sync().await.unwrap().enrolled.is_empty());
+    let entry = ledger::of_person(&*days.world.store, &person(1))
+        .await
+        .unwrap()
+        .remove(0);
+    let entry = entry.learned(Later::Sent, days.world.clock.now());
+    days.world.commit(entry.writes().unwrap()).await;
+    let synced = days.cadences().sync_person(&person(1)).await.unwrap();
+    assert_eq!(synced.enrolled, [person(1).to_string()]);
+    assert!(
+        days.cadences().sync().await.unwrap().enrolled.is_empty(),
+        "once"
+    );
+    assert_eq!(Step::REVIVAL.0, 101);
+}
