@@ -214,9 +214,9 @@ pub fn done(
     metadata: Option<&Value>,
     now: &str,
 ) -> Result<Option<Record>, ProgressFault> {
-    let done_before = completed(record).iter().any(|item| {
-        item.get("step") == Some(&json!(step)) && item.get("action") != Some(&json!("skipped"))
-    });
+    let done_before = completed(record)
+        .iter()
+        .any(|item| item.get("step") == Some(&json!(step)) && is_touch(item));
     if text(record, "status") != "active" || done_before {
         return Ok(None);
     }
@@ -277,13 +277,7 @@ fn go_on(after: &mut Record, plan: &Plan, turn: &PlanStep) -> Result<(), Progres
 /// The day of a step: as planned, and some days after the last touch (CA-6).
 fn due_of(record: &Record, plan: &Plan, step: &PlanStep) -> Result<Date, ProgressFault> {
     let planned = planned(start(record)?, step);
-    let is_touch = |item: &&Value| {
-        item.get("step").is_some()
-            && item
-                .get("action")
-                .is_some_and(|action| action != "skipped" && action != "resumed")
-    };
-    let last = completed(record).iter().rev().find(is_touch);
+    let last = completed(record).iter().rev().find(|item| is_touch(item));
     let number = last
         .and_then(|item| item.get("step"))
         .and_then(Value::as_i64);
@@ -294,6 +288,12 @@ fn due_of(record: &Record, plan: &Plan, step: &PlanStep) -> Result<Date, Progres
     let touched = day_of(text(record, "last_step_at"));
     let earliest = touched.and_then(|day| day.checked_add(Span::new().days(gap)).ok());
     Ok(earliest.map_or(planned, |earliest| planned.max(earliest)))
+}
+
+/// Whether an entry says that a step was taken.
+fn is_touch(item: &Value) -> bool {
+    let action = item.get("action").and_then(Value::as_str);
+    !matches!(action, Some("skipped" | "resumed"))
 }
 
 fn not_next(record: &Record, given: i64, next: Option<&PlanStep>) -> ProgressFault {

@@ -397,7 +397,7 @@ async fn what_is_uploaded_is_not_sent_and_the_next_step_waits_for_it() {
     let record = days.record(0).await;
     assert_eq!(steps(&record)[2], "3 dispatched");
     assert_eq!(
-        record["next_step_due"], "2026-03-11",
+        record["next_step_due"], "2026-03-12",
         "two days after day 9"
     );
 }
