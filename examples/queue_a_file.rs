@@ -60,6 +60,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             model: &model,
             model_ref: &model_ref,
             copywriter: &copywriter,
+            linkedin: &[],
             min_tier: Tier::Three,
             update: false,
             now: &now,

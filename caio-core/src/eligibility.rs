@@ -279,7 +279,7 @@ mod tests {
             c.lead_status = Some(" Unsubscribed ");
         }),
         ("ineligible.held", |c| {
-            c.held = Some("the follow-up is paused")
+            c.held = Some("the follow-up is paused");
         }),
         ("ineligible.touched", |c| c.touched = true),
         ("ineligible.draft_not_approved", |c| {

@@ -38,6 +38,28 @@ pub struct LeadRecord {
     pub updated_at: String,
 }
 
+impl LeadRecord {
+    /// Somebody whom no file has brought and no model has scored: a contact of the CRM, or a lead of
+    /// the Python system.
+    pub(crate) fn taken_over(lead: Lead, (score, tier): (u32, Option<Tier>), why: &str) -> Self {
+        Self {
+            lead,
+            remarks: Vec::new(),
+            score,
+            tier,
+            reasons: vec![why.to_owned()],
+            model: ModelRef {
+                name: "none".to_owned(),
+                digest: String::new(),
+            },
+            outcome: "queued".to_owned(),
+            detail: why.to_owned(),
+            draft: None,
+            updated_at: String::new(),
+        }
+    }
+}
+
 /// One lead, if it is known.
 pub async fn one(store: &dyn StateStore, key: &EmailKey) -> Result<Option<LeadRecord>> {
     Ok(store

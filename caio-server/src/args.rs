@@ -1,8 +1,8 @@
 //! The words of the command line.
 
 mod audit;
-mod prove;
 mod cadence;
+mod prove;
 mod serve;
 mod shadow;
 
@@ -16,8 +16,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 pub(crate) use audit::AuditCommand;
-pub(crate) use prove::{EnvArgs, EnvCommand, ModeArg, PreflightArgs, SmokeArgs};
 pub(crate) use cadence::{CadenceCommand, RevivalCommand, RevivalScan};
+pub(crate) use prove::{EnvArgs, EnvCommand, ModeArg, PreflightArgs, SmokeArgs};
 pub(crate) use serve::{ServeArgs, TokenCommand};
 pub(crate) use shadow::ShadowCommand;
 

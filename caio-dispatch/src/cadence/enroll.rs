@@ -2,8 +2,7 @@
 
 use caio_core::EmailKey;
 use caio_core::cadence::{DEFAULT_21DAY, Record, done, enrolled, synced};
-use caio_core::draft::ModelRef;
-use caio_core::lead::{Company, Lead};
+use caio_core::lead::{Company, Intent, Lead, LeadSource};
 use caio_core::pytext::loads;
 use caio_core::terms::{Medium, Step, Tier};
 use caio_core::time::rfc3339;
@@ -284,36 +283,29 @@ fn lead_of(enrolment: &Enrolment, now: &str) -> LeadRecord {
     let score = data
         .and_then(|it| it.get("icp_score"))
         .and_then(Value::as_u64);
-    let mut source = caio_core::lead::LeadSource::default();
-    source.kind = text("source_type");
+    let lead = Lead {
+        key: enrolment.person.clone(),
+        email: enrolment.text("email").to_owned(),
+        first_name: text("first_name"),
+        last_name: text("last_name"),
+        title: text("title"),
+        linkedin_url: enrolment.text("linkedin_url").to_owned(),
+        phone: String::new(),
+        location: String::new(),
+        company: Company {
+            name: text("company"),
+            ..Company::default()
+        },
+        source: LeadSource {
+            kind: text("source_type"),
+            ..LeadSource::default()
+        },
+        intent: Intent::default(),
+    };
+    let score = score.and_then(|it| u32::try_from(it).ok()).unwrap_or(0);
+    let rated = (score, Some(enrolment.tier()));
     LeadRecord {
-        lead: Lead {
-            key: enrolment.person.clone(),
-            email: enrolment.text("email").to_owned(),
-            first_name: text("first_name"),
-            last_name: text("last_name"),
-            title: text("title"),
-            linkedin_url: enrolment.text("linkedin_url").to_owned(),
-            phone: String::new(),
-            location: String::new(),
-            company: Company {
-                name: text("company"),
-                ..Company::default()
-            },
-            source,
-            intent: caio_core::lead::Intent::default(),
-        },
-        remarks: Vec::new(),
-        score: score.and_then(|it| u32::try_from(it).ok()).unwrap_or(0),
-        tier: Some(enrolment.tier()),
-        reasons: vec!["taken over with its follow-up".to_owned()],
-        model: ModelRef {
-            name: "none".to_owned(),
-            digest: String::new(),
-        },
-        outcome: "queued".to_owned(),
-        detail: "taken over with its follow-up".to_owned(),
-        draft: None,
         updated_at: now.to_owned(),
+        ..LeadRecord::taken_over(lead, rated, "taken over with its follow-up")
     }
 }

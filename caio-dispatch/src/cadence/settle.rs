@@ -23,7 +23,7 @@ enum End {
     /// It was sent.
     Sent {
         at: Timestamp,
-        delivery: LedgerEntry,
+        delivery: Box<LedgerEntry>,
     },
     /// It is passed over.
     Passed(String),
@@ -146,7 +146,7 @@ impl Cadences<'_> {
         Ok(match at.and_then(|at| at.parse().ok()) {
             Some(at) => End::Sent {
                 at,
-                delivery: entry,
+                delivery: Box::new(entry),
             },
             None => End::Open,
         })

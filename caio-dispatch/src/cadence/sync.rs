@@ -228,7 +228,7 @@ fn signalled(
 ) -> std::result::Result<(), caio_core::cadence::ProgressFault> {
     let mut record = record.clone();
     while let Some((next, change)) = synced(&record, plan, facts, now)? {
-        record = next.clone();
+        record.clone_from(&next);
         let (kind, why) = match change {
             Change::Completed => ("cadence.completed", "all steps done".to_owned()),
             Change::Connected => ("cadence.connected", "linkedin_connected".to_owned()),

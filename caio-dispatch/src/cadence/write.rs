@@ -122,7 +122,7 @@ impl Cadences<'_> {
                 let key = records::draft(&draft.id);
                 let mut guards = facts.guards;
                 guards.push(Guard::Absent(key));
-                let mut writes = records::put_draft(&draft, None)?;
+                let mut changes = records::put_draft(&draft, None)?;
                 let event = Event::new(
                     &self.ids.id(),
                     self.clock.now(),
@@ -131,8 +131,8 @@ impl Cadences<'_> {
                     &draft.id,
                 );
                 let why = format!("step {} of the follow-up", turn.step.step);
-                writes.extend(event.about(person).because(why).writes()?);
-                let outcome = commit(self.store, self.ids, guards, writes).await?;
+                changes.extend(event.about(person).because(why).writes()?);
+                let outcome = commit(self.store, self.ids, guards, changes).await?;
                 if outcome == CommitOutcome::Committed {
                     report.drafts.push(draft.id);
                 }

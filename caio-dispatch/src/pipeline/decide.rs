@@ -1,5 +1,7 @@
 //! What becomes of one lead: a pure decision.
 
+use caio_core::Lead;
+use caio_core::cadence::Action;
 use caio_core::draft::{Decision as Review, Draft, DraftStatus, ModelRef};
 use caio_core::icp::Model;
 use caio_core::identity::{draft_id, hex};
@@ -22,6 +24,8 @@ pub struct Rules<'a> {
     pub copywriter: &'a dyn Copywriter,
     /// The lowest tier that is queued.
     pub min_tier: Tier,
+    /// Tiers that are asked to connect on LinkedIn as well.
+    pub linkedin: &'a [Tier],
     /// New facts replace what is known.
     pub update: bool,
     /// Time of the run, RFC 3339 UTC.
@@ -35,6 +39,8 @@ pub struct Known {
     pub record: Option<LeadRecord>,
     /// Its first-touch draft.
     pub draft: Option<Draft>,
+    /// It has, or had, a first touch on LinkedIn.
+    pub linkedin: bool,
     /// Why it is suppressed.
     pub suppressed: Option<String>,
     /// It was written to already, whatever the drafts say.
@@ -58,6 +64,8 @@ pub struct Decision {
     pub record: Option<LeadRecord>,
     /// The draft to store, if anything changed.
     pub draft: Option<Draft>,
+    /// The request to connect to store beside it.
+    pub linkedin: Option<Draft>,
     /// What the file says otherwise than the store, where that was kept.
     pub changes: Vec<String>,
     /// Why no message could be written.
@@ -149,6 +157,10 @@ pub fn decide(candidate: &Candidate, known: &Known, rules: &Rules<'_>) -> Decisi
         created_at: rules.now.to_owned(),
         decisions: Vec::new(),
     };
+    let linkedin = known
+        .draft
+        .is_none()
+        .then(|| request_to_connect(&draft, lead, known, rules));
     let (fate, draft) = match &known.draft {
         None => (Fate::Queued, Some(draft)),
         Some(old) => (Fate::Updated, rewritten(old, draft, rules.now)),
@@ -161,9 +173,38 @@ pub fn decide(candidate: &Candidate, known: &Known, rules: &Rules<'_>) -> Decisi
         tier: Some(Some(tier)),
         record: Some(taken),
         draft,
+        linkedin: linkedin.flatten(),
         changes: changes.unwrap_or_default(),
         unwritten: None,
     }
+}
+
+/// The request to connect that goes beside a first e-mail, where the tier is routed so and the profile
+/// is known. It takes the place of the connection step of the follow-up.
+fn request_to_connect(
+    email: &Draft,
+    lead: &Lead,
+    known: &Known,
+    rules: &Rules<'_>,
+) -> Option<Draft> {
+    let is_routed = rules.linkedin.contains(&email.tier);
+    if !is_routed || known.linkedin || lead.linkedin_url.is_empty() {
+        return None;
+    }
+    let written = rules
+        .copywriter
+        .follow_up(Action::Connect.as_str(), lead)
+        .ok()?;
+    Some(Draft {
+        id: draft_id(&lead.key, Medium::LinkedIn, Step::FIRST),
+        medium: Medium::LinkedIn,
+        campaign: written.campaign,
+        subject: written.subject,
+        body: written.body,
+        placeholder_sender: written.placeholder_sender,
+        flags: written.flags,
+        ..email.clone()
+    })
 }
 
 /// The new text in the place of the old one: a yes or no was for the old text. What is on its way
@@ -225,6 +266,7 @@ fn ended(stage: Stage, fate: Fate, reason: &str, record: Option<LeadRecord>) -> 
         tier: None,
         record,
         draft: None,
+        linkedin: None,
         changes: Vec::new(),
         unwritten: None,
     }

@@ -157,10 +157,17 @@ impl Pipeline<'_> {
     }
 
     async fn look_up(&self, candidates: Vec<Candidate>) -> Result<Vec<Looked>> {
-        let mut keys: Vec<Key> = Vec::with_capacity(candidates.len() * 2);
+        let asks_linkedin = !self.rules.linkedin.is_empty();
+        let each = if asks_linkedin { 3 } else { 2 };
+        let mut keys: Vec<Key> = Vec::with_capacity(candidates.len() * each);
         for candidate in &candidates {
-            keys.push(records::lead(&candidate.lead.key));
-            keys.push(records::draft(&first_draft(&candidate.lead.key)));
+            let key = &candidate.lead.key;
+            keys.push(records::lead(key));
+            keys.push(records::draft(&draft_id(key, Medium::Email, Step::FIRST)));
+            if asks_linkedin {
+                let linkedin = draft_id(key, Medium::LinkedIn, Step::FIRST);
+                keys.push(records::draft(&linkedin));
+            }
         }
         let found = self.store.get(&keys).await?;
         let touches: Vec<Touch<'_>> = candidates
@@ -173,16 +180,17 @@ impl Pipeline<'_> {
             .collect();
         let facts = facts(self.store, &touches).await?;
         let mut looked = Vec::with_capacity(candidates.len());
-        let pairs = keys.chunks(2).zip(found.chunks(2));
+        let pairs = keys.chunks(each).zip(found.chunks(each));
         for ((candidate, facts), (keys, found)) in candidates.into_iter().zip(facts).zip(pairs) {
             let version = |at: usize| found[at].as_ref().map(|document| &document.version);
             let draft: Option<Draft> = parse(&keys[1], found[1].as_ref())?;
             looked.push(Looked {
-                guards: (0..2).map(|at| guard(&keys[at], version(at))).collect(),
+                guards: (0..each).map(|at| guard(&keys[at], version(at))).collect(),
                 draft_before: draft.as_ref().map(|draft| draft.status),
                 known: Known {
                     record: parse::<LeadRecord>(&keys[0], found[0].as_ref())?,
                     draft,
+                    linkedin: found.get(2).is_some_and(Option::is_some),
                     suppressed: facts.suppressed,
                     touched: facts.touched,
                 },
@@ -253,10 +261,6 @@ impl Pipeline<'_> {
     }
 }
 
-fn first_draft(key: &EmailKey) -> String {
-    draft_id(key, Medium::Email, Step::FIRST)
-}
-
 fn guard(key: &Key, version: Option<&Version>) -> Guard {
     crate::transition::unchanged(key, version)
 }
@@ -292,6 +296,9 @@ fn writes(looked: &Looked, decision: &Decision) -> Result<Vec<Write>> {
     if let Some(draft) = &decision.draft {
         writes.extend(records::put_draft(draft, looked.draft_before)?);
     }
+    if let Some(linkedin) = &decision.linkedin {
+        writes.extend(records::put_draft(linkedin, None)?);
+    }
     Ok(writes)
 }
 
@@ -323,6 +330,10 @@ fn count(
                 raw: candidate.raw.clone(),
             },
         )?;
+    }
+    if let Some(linkedin) = &decision.linkedin {
+        let campaign = linkedin.campaign.clone();
+        *report.campaigns.entry(campaign).or_default() += 1;
     }
     match decision.stage {
         Stage::Queue => report.pass(decision.fate, &decision.campaign),

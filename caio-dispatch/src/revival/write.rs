@@ -1,8 +1,8 @@
 //! Revivals become drafts, for a person to review.
 
-use caio_core::draft::{Draft, DraftStatus, ModelRef};
+use caio_core::draft::{Draft, DraftStatus};
 use caio_core::identity::draft_id;
-use caio_core::lead::{Company, Lead};
+use caio_core::lead::{Company, Intent, Lead, LeadSource};
 use caio_core::revival::Contact;
 use caio_core::terms::{Medium, Motion, Step, Tier};
 use caio_core::time::rfc3339;
@@ -109,11 +109,11 @@ impl Revivals<'_> {
         };
         let mut guards = facts.guards;
         guards.push(Guard::Absent(records::draft(&draft.id)));
-        let mut writes = records::put_draft(&draft, None)?;
+        let mut changes = records::put_draft(&draft, None)?;
         if found.lead.is_none() {
             let key = records::lead(person);
             guards.push(Guard::Absent(key.clone()));
-            writes.push(Write::Put {
+            changes.push(Write::Put {
                 key,
                 value: serde_json::to_vec(&lead)?,
                 expires_in: None,
@@ -122,8 +122,8 @@ impl Revivals<'_> {
         let id = self.ids.id();
         let event = Event::new(&id, self.clock.now(), self.by, "draft.written", &draft.id);
         let why = format!("a revival, score {}", found.candidate.revival_score);
-        writes.extend(event.about(person).because(why).writes()?);
-        if commit(self.store, self.ids, guards, writes).await? == CommitOutcome::Committed {
+        changes.extend(event.about(person).because(why).writes()?);
+        if commit(self.store, self.ids, guards, changes).await? == CommitOutcome::Committed {
             revived.drafts.push(draft.id);
         }
         Ok(())
@@ -133,37 +133,29 @@ impl Revivals<'_> {
 /// What is known of somebody of whom only the CRM tells.
 fn taken_over(found: &Found, now: &str) -> LeadRecord {
     let contact = &found.candidate;
+    let lead = Lead {
+        key: found.person.clone(),
+        email: contact.email.clone(),
+        first_name: contact.first_name.clone(),
+        last_name: contact.last_name.clone(),
+        title: contact.title.clone(),
+        linkedin_url: String::new(),
+        phone: String::new(),
+        location: String::new(),
+        company: Company {
+            name: contact.company.clone(),
+            ..Company::default()
+        },
+        source: LeadSource {
+            kind: "crm".to_owned(),
+            name: contact.contact_id.clone(),
+        },
+        intent: Intent::default(),
+    };
+    let rated = (found.score.unwrap_or(0), found.tier.parse().ok());
     LeadRecord {
-        lead: Lead {
-            key: found.person.clone(),
-            email: contact.email.clone(),
-            first_name: contact.first_name.clone(),
-            last_name: contact.last_name.clone(),
-            title: contact.title.clone(),
-            linkedin_url: String::new(),
-            phone: String::new(),
-            location: String::new(),
-            company: Company {
-                name: contact.company.clone(),
-                ..Company::default()
-            },
-            source: caio_core::lead::LeadSource {
-                kind: "crm".to_owned(),
-                name: contact.contact_id.clone(),
-            },
-            intent: caio_core::lead::Intent::default(),
-        },
-        remarks: Vec::new(),
-        score: found.score.unwrap_or(0),
-        tier: found.tier.parse().ok(),
-        reasons: vec!["a contact of the CRM".to_owned()],
-        model: ModelRef {
-            name: "none".to_owned(),
-            digest: String::new(),
-        },
-        outcome: "queued".to_owned(),
-        detail: "revival".to_owned(),
         draft: Some(draft_id(&found.person, Medium::Email, Step::REVIVAL)),
         updated_at: now.to_owned(),
+        ..LeadRecord::taken_over(lead, rated, "a contact of the CRM")
     }
 }

@@ -87,7 +87,7 @@ pub(crate) enum RevivalCommand {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct RevivalScan {
-    /// Contacts of the CRM: the old system's ghl_cache/contacts.json
+    /// Contacts of the CRM: a JSON list, as the old system caches it
     #[arg(long, value_name = "FILE")]
     pub(crate) contacts: Option<PathBuf>,
     /// At most so many

@@ -30,13 +30,13 @@ pub(super) async fn run(context: &Context, command: CadenceCommand) -> Result<Ex
             let enrolment = follow_ups(context, &*store)?
                 .enroll(&person, sent_at)
                 .await?;
-            answer(context, &enrolment)
+            Ok(answer(context, &enrolment))
         }
         CadenceCommand::Exit { email, reason } => {
             let store = context.open(Access::ReadWrite)?;
             let person = address(&email)?;
             let enrolment = follow_ups(context, &*store)?.exit(&person, &reason).await?;
-            answer(context, &enrolment)
+            Ok(answer(context, &enrolment))
         }
         CadenceCommand::List { status, limit } => list(context, status.as_deref(), limit).await,
         CadenceCommand::Pause { email, reason } => {
@@ -45,13 +45,13 @@ pub(super) async fn run(context: &Context, command: CadenceCommand) -> Result<Ex
             let enrolment = follow_ups(context, &*store)?
                 .pause(&person, &reason)
                 .await?;
-            answer(context, &enrolment)
+            Ok(answer(context, &enrolment))
         }
         CadenceCommand::Resume { email } => {
             let store = context.open(Access::ReadWrite)?;
             let person = address(&email)?;
             let enrolment = follow_ups(context, &*store)?.resume(&person).await?;
-            answer(context, &enrolment)
+            Ok(answer(context, &enrolment))
         }
         CadenceCommand::Show { email } => show(context, &email).await,
         CadenceCommand::Summary => summary(context).await,
@@ -235,15 +235,15 @@ async fn show(context: &Context, email: &str) -> Result<Exit> {
         )
         .hint("it begins when the provider reports the first e-mail as sent"));
     };
-    answer(context, &enrolment)
+    Ok(answer(context, &enrolment))
 }
 
 /// One follow-up, with every step that is behind it.
-fn answer(context: &Context, enrolment: &Enrolment) -> Result<Exit> {
+fn answer(context: &Context, enrolment: &Enrolment) -> Exit {
     let printer = &context.printer;
     if printer.is_json() {
         printer.json(&json!({ "lead": enrolment.record, "due": enrolment.due }));
-        return Ok(Exit::Done);
+        return Exit::Done;
     }
     let why = enrolment.text("exit_reason");
     let why = if why.is_empty() {
@@ -277,7 +277,7 @@ fn answer(context: &Context, enrolment: &Enrolment) -> Result<Exit> {
             enrolment.step()
         ));
     }
-    Ok(Exit::Done)
+    Exit::Done
 }
 
 async fn summary(context: &Context) -> Result<Exit> {

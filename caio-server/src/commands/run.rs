@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use caio_core::copy::{TemplateError, TemplateSet};
 use caio_core::record::FieldMap;
-use caio_core::terms::Tier;
+use caio_core::terms::{Provider, Tier};
 use caio_dispatch::copywriter::TemplateCopywriter;
 use caio_dispatch::enrich::{Enricher, FileEnricher};
 use caio_dispatch::pipeline::{Fate, Options, Pipeline, Report, Rules, Stage, stamp};
@@ -32,11 +32,18 @@ pub(super) async fn run(context: &Context, args: RunArgs) -> Result<Exit> {
     let store = context.open(access)?;
     let model_ref = model.reference();
     let now = stamp(&*context.clock);
+    let production = context.production()?.map(|loaded| loaded.production);
+    let routing = production.map(|it| it.routing).unwrap_or_default();
+    let linkedin = routing
+        .iter()
+        .filter(|(_, providers)| providers.contains(&Provider::HeyReach));
+    let linkedin: Vec<Tier> = linkedin.map(|(tier, _)| *tier).collect();
     let rules = Rules {
         model: &model,
         model_ref: &model_ref,
         copywriter: &copywriter,
         min_tier: args.min_tier,
+        linkedin: &linkedin,
         update: args.update,
         now: &now,
     };

@@ -222,7 +222,7 @@ fn the_day_on_which_something_is_to_be_done_skips_what_is_not_met() {
 fn what_stands_against_a_step_is_said() {
     let none = Facts::default();
     let against = |record: &Record, facts: &Facts, step| {
-        super::against(record, &plan(), facts, step).unwrap_or_default()
+        against(record, &plan(), facts, step).unwrap_or_default()
     };
     assert_eq!(against(&lead(), &none, 1), "");
     assert!(against(&lead(), &none, 3).contains("step 1 is next"));
