@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::batch::content_sha256;
 use crate::identity::EmailKey;
-use crate::terms::{Medium, Motion, Step, Tier, terms};
+use crate::terms::{Medium, Motion, Provider, Step, Tier, terms};
 use crate::time::rfc3339;
 
 terms! {
@@ -71,6 +71,9 @@ pub struct Draft {
     pub flags: Vec<String>,
     /// When it was written, RFC 3339.
     pub created_at: String,
+    /// Who was to deliver it when it was claimed: nobody else may, unless a person reopens it (GH-4).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<Provider>,
     /// Who decided, and why; the newest last.
     #[serde(default)]
     pub decisions: Vec<Decision>,
@@ -118,6 +121,16 @@ pub enum DraftRefusal {
     /// A line break in a subject.
     #[error("the subject has more than one line; expected one")]
     SubjectLines,
+    /// Another provider was to deliver it.
+    #[error(
+        "it was handed to {bound} before and does not go through {via}; `caio drafts reopen` releases it"
+    )]
+    Bound {
+        /// Who was to deliver it.
+        bound: Provider,
+        /// Who would now.
+        via: Provider,
+    },
     /// The status does not allow it.
     #[error("the draft is {status} and cannot be {action}; expected {expected}")]
     WrongStatus {
@@ -134,6 +147,7 @@ impl DraftRefusal {
     /// Stable code.
     pub const fn code(&self) -> &'static str {
         match self {
+            Self::Bound { .. } => "draft.bound",
             Self::Empty { .. } => "draft.empty",
             Self::NobodyNamed => "draft.nobody_named",
             Self::NoReason => "draft.no_reason",
@@ -165,11 +179,13 @@ impl Draft {
         self.decided(DraftStatus::Rejected, "rejected", by, now, reason)
     }
 
-    /// approved or rejected → pending: undoes a decision.
+    /// approved or rejected → pending: undoes a decision, also on who delivers it.
     pub fn reopen(&self, by: &str, now: Timestamp, reason: &str) -> Result<Self, DraftRefusal> {
         let decided = [DraftStatus::Approved, DraftStatus::Rejected];
         self.leave(&decided, "reopened", "approved or rejected")?;
-        self.decided(DraftStatus::Pending, "reopened", by, now, reason)
+        let mut next = self.decided(DraftStatus::Pending, "reopened", by, now, reason)?;
+        next.via = None;
+        Ok(next)
     }
 
     /// Changes the text. A yes was for the old text, so an approved draft becomes pending again.
@@ -197,10 +213,22 @@ impl Draft {
         Ok(next)
     }
 
-    /// approved → claimed, by a run that is about to deliver it.
-    pub fn claim(&self) -> Result<Self, DraftRefusal> {
+    /// approved → claimed, by a run that is about to deliver it through `via`.
+    pub fn claim(&self, via: Provider) -> Result<Self, DraftRefusal> {
         self.leave(&[DraftStatus::Approved], "claimed", "approved")?;
-        Ok(self.at(DraftStatus::Claimed))
+        self.may_go_through(via)?;
+        let mut next = self.at(DraftStatus::Claimed);
+        next.via = Some(via);
+        Ok(next)
+    }
+
+    /// Refuses every provider but the one that was to deliver it before: what one sender was handed
+    /// never reaches a person through another one, however that ended (GH-4).
+    pub fn may_go_through(&self, via: Provider) -> Result<(), DraftRefusal> {
+        match self.via {
+            Some(bound) if bound != via => Err(DraftRefusal::Bound { bound, via }),
+            _ => Ok(()),
+        }
     }
 
     /// claimed → approved: it was certainly not sent and may go with another batch.
@@ -295,6 +323,7 @@ mod tests {
             source: String::new(),
             flags: Vec::new(),
             created_at: String::new(),
+            via: None,
             decisions: Vec::new(),
         }
     }
@@ -306,7 +335,7 @@ mod tests {
             1 => draft.reject("ann", now, "tone"),
             2 => draft.reopen("ann", now, ""),
             3 => draft.edit("Subject", "Other", "ann", now),
-            4 => draft.claim(),
+            4 => draft.claim(Provider::Instantly),
             5 => draft.release(),
             _ => draft.settle(),
         }
@@ -327,6 +356,22 @@ mod tests {
         );
         let rejected = draft().reject("ann", now, "tone").unwrap();
         assert_eq!(rejected.decisions[0].reason, "tone");
+    }
+
+    #[test]
+    fn what_one_sender_was_handed_no_other_one_delivers() {
+        let now = Timestamp::UNIX_EPOCH;
+        let approved = draft().approve("ann", now).unwrap();
+        let released = approved.claim(Provider::Ghl).unwrap().release().unwrap();
+        assert_eq!(
+            released.claim(Provider::Instantly).unwrap_err().code(),
+            "draft.bound"
+        );
+        assert!(released.claim(Provider::Ghl).is_ok());
+        let edited = released.edit("Subject", "Other", "ann", now).unwrap();
+        assert!(edited.may_go_through(Provider::Instantly).is_err());
+        let reopened = released.reopen("ann", now, "").unwrap();
+        assert_eq!(reopened.may_go_through(Provider::Instantly), Ok(()));
     }
 
     proptest! {

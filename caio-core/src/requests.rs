@@ -3,6 +3,7 @@
 //! A dry run prints them, a live run sends them: there is one builder, so what was shown is what
 //! goes out. Placeholders in braces stand for ids that the provider gives in an earlier answer.
 
+mod ghl;
 mod heyreach;
 mod instantly;
 mod time_zone;
@@ -13,6 +14,7 @@ use serde_json::Value;
 
 use crate::terms::{Provider, Step, Tier};
 
+pub use ghl::{ghl_mark, ghl_refusal};
 pub use time_zone::instantly_time_zone;
 
 /// One HTTP request to a provider, without credentials.
@@ -90,17 +92,27 @@ pub fn container_name(tier: Tier, step: Step, day: Date, batch_hash: &str) -> St
 /// Requests that hand `messages` to `provider`, in the order in which they are made.
 ///
 /// The container is made first and is never started here: Instantly campaigns stay drafts, and
-/// HeyReach leads only ever join a list.
+/// HeyReach leads only ever join a list. GoHighLevel has no container: each message goes out at once.
 pub fn build(
     provider: Provider,
     campaign: &Campaign<'_>,
     messages: &[Message<'_>],
 ) -> Vec<ProviderRequest> {
     match provider {
-        Provider::Ghl => Vec::new(),
+        Provider::Ghl => ghl::requests(campaign, messages),
         Provider::HeyReach => heyreach::requests(campaign, messages),
         Provider::Instantly => instantly::requests(campaign, messages),
     }
+}
+
+/// Plain text as HTML: escaped, one `<br/>` a line.
+fn html(text: &str) -> String {
+    let escaped = text
+        .trim_end()
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;");
+    escaped.replace('\n', "<br/>")
 }
 
 /// First eight digits of a delivery id.

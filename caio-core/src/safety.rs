@@ -95,10 +95,12 @@ pub enum Gate {
 /// Whether a channel delivers for the provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChannelState {
-    /// There is none in this build.
+    /// There is none.
     Missing,
-    /// It would start campaigns that send at once.
+    /// It sends at once, and nobody has said that it shall.
     SendsAtOnce,
+    /// It sends at once, and the person who runs it has said that it shall.
+    SendsAtOnceAsked,
     /// It uploads to drafts that a person activates.
     DraftsFirst,
 }

@@ -100,6 +100,20 @@ impl LedgerEntry {
         }
     }
 
+    /// Where it stands in a word for people: what a provider took is drafted until it has left.
+    pub fn word(&self) -> &'static str {
+        match self.state {
+            DeliveryState::Accepted if self.replied_at.is_some() => "replied",
+            DeliveryState::Accepted if self.bounced_at.is_some() => "bounced",
+            DeliveryState::Accepted if self.sent().is_some() => "sent",
+            DeliveryState::Accepted => "drafted",
+            DeliveryState::Intended => "intended",
+            DeliveryState::NotSent => "not_sent",
+            DeliveryState::Rejected => "rejected",
+            DeliveryState::Unknown => "unknown",
+        }
+    }
+
     /// The entry knowing that `fact` came to be at `at`. The earliest report of each counts, so that
     /// neither order nor repetition of reports matters.
     #[must_use]
@@ -267,6 +281,29 @@ mod tests {
             reason: String::new(),
         };
         assert_eq!(sent.after(&outcome, "later").sent_at, sent.sent_at);
+    }
+
+    #[test]
+    fn an_upload_is_drafted_and_what_ghl_took_is_sent() {
+        let taken = Outcome::Accepted {
+            receipt: "m".to_owned(),
+        };
+        let at = "2026-03-02T12:00:00.000000Z";
+        let upload = entry().after(&taken, at);
+        assert_eq!(
+            (upload.word(), upload.sent_at.as_deref()),
+            ("drafted", None)
+        );
+        let sent = upload.learned(Later::Sent, Timestamp::UNIX_EPOCH);
+        assert_eq!(sent.word(), "sent");
+        let mut ghl = entry();
+        ghl.container.provider = Provider::Ghl;
+        let ghl = ghl.after(&taken, at);
+        assert_eq!((ghl.word(), ghl.sent()), ("sent", Some(at)));
+        let lost = Outcome::Unknown {
+            reason: String::new(),
+        };
+        assert_eq!(entry().after(&lost, at).word(), "unknown");
     }
 
     proptest! {

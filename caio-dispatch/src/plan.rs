@@ -33,6 +33,8 @@ pub struct PlanRequest {
     pub motion: Motion,
     /// The only tier allowed; `None` allows all.
     pub tier: Option<Tier>,
+    /// Who delivers e-mails.
+    pub via: Provider,
     /// Most e-mails.
     pub room: u32,
     /// Most LinkedIn contacts.
@@ -134,6 +136,8 @@ impl Draw {
                         reasons.iter().map(ToString::to_string).collect()
                     }
                 };
+                let via = draft.may_go_through(provider(draft, request.via));
+                reasons.extend(via.err().map(|refusal| refusal.to_string()));
                 if let Some(batch) = self.taken.get(&draft.id) {
                     reasons.push(format!("it is in batch {batch} already"));
                 }
@@ -178,7 +182,11 @@ pub fn batch(
     clock: &dyn Clock,
     ids: &dyn IdSource,
 ) -> Result<Batch> {
-    let items: Vec<BatchItem> = plan.offered.iter().map(item).collect();
+    let items: Vec<BatchItem> = plan
+        .offered
+        .iter()
+        .map(|draft| item(draft, request.via))
+        .collect();
     let drafts: Vec<&str> = items.iter().map(|item| item.draft.as_str()).collect();
     let scope = PreviewScope {
         motion: Some(request.motion.as_str()),
@@ -201,15 +209,21 @@ pub fn batch(
     })?)
 }
 
-fn item(draft: &Draft) -> BatchItem {
+/// Who delivers a draft: `via`, where that is for its medium.
+fn provider(draft: &Draft, via: Provider) -> Provider {
+    match draft.medium {
+        medium if via.medium() == medium => via,
+        Medium::Email => Provider::Instantly,
+        Medium::LinkedIn => Provider::HeyReach,
+    }
+}
+
+fn item(draft: &Draft, via: Provider) -> BatchItem {
     BatchItem {
         draft: draft.id.clone(),
         recipient: draft.recipient.clone(),
         medium: draft.medium,
-        provider: match draft.medium {
-            Medium::Email => Provider::Instantly,
-            Medium::LinkedIn => Provider::HeyReach,
-        },
+        provider: provider(draft, via),
         pool: POOL.to_owned(),
         tier: draft.tier,
         step: draft.step,

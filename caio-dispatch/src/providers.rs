@@ -4,10 +4,12 @@
 //! time-out says nothing at all. So each call ends in one of four ways ([`CallError`]), and what is not
 //! proven is asked for again before anything is repeated.
 
+mod ghl;
 mod heyreach;
 mod http;
 mod instantly;
 
+pub use ghl::{GhlChannel, GhlOptions, GhlOptionsError};
 pub use heyreach::{HeyReachChannel, HeyReachOptions};
 pub use http::{Auth, CallError, Endpoint, EndpointError, Http, HttpOptions, init_crypto};
 pub use instantly::{InstantlyChannel, InstantlyOptions};

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use caio_core::draft::DraftStatus;
 use caio_core::limits::RunLimit;
-use caio_core::terms::{Motion, Tier};
+use caio_core::terms::{Motion, Provider, Tier};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
@@ -433,6 +433,9 @@ pub(crate) enum BatchCommand {
         /// Hours for which it can be executed [default: from the settings]
         #[arg(long, value_name = "HOURS", value_parser = clap::value_parser!(u32).range(1..=168))]
         expires: Option<u32>,
+        /// Who delivers e-mails: instantly, into a draft campaign; ghl, at once
+        #[arg(long, value_name = "PROVIDER", default_value = "instantly", value_parser = email_provider)]
+        via: Provider,
     },
     /// Batches that wait, are approved or ended
     List,
@@ -487,6 +490,9 @@ pub(crate) struct DispatchArgs {
     /// Do everything but the calls, and keep what would have been sent: see `caio shadow`
     #[arg(long, conflicts_with = "live")]
     pub(crate) shadow: bool,
+    /// What goes through ghl is out at once, without a draft that a person starts
+    #[arg(long, requires = "live")]
+    pub(crate) send_now: bool,
 }
 
 #[derive(Debug, Args)]
@@ -500,6 +506,13 @@ pub(crate) struct SandboxArgs {
     /// Address of this machine; no other one is allowed
     #[arg(long, default_value = "127.0.0.1", value_parser = loopback)]
     pub(crate) host: IpAddr,
+}
+
+fn email_provider(text: &str) -> Result<Provider, String> {
+    match text.parse() {
+        Ok(provider @ (Provider::Instantly | Provider::Ghl)) => Ok(provider),
+        _ => Err("expected instantly or ghl".to_owned()),
+    }
 }
 
 fn loopback(text: &str) -> Result<IpAddr, String> {

@@ -1,6 +1,7 @@
 //! From a file of leads to letters at a provider: the real binary, against the sandbox.
 
 mod crash;
+mod ghl;
 
 use serde_json::{Value, json};
 

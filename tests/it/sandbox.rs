@@ -106,6 +106,17 @@ impl Sandbox {
         )
     }
 
+    /// At GoHighLevel; the path says which version it asks for.
+    pub(crate) fn ghl(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
+        let version = if path.starts_with("contacts") {
+            "2021-07-28"
+        } else {
+            "2021-04-15"
+        };
+        let headers = [("authorization", "Bearer pit-x"), ("version", version)];
+        self.json(method, &format!("/ghl/{path}"), &headers, body)
+    }
+
     pub(crate) fn control(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
         self.json(method, &format!("/sandbox/{path}"), &[], body)
     }

@@ -118,6 +118,29 @@ pub const VARIABLES: &[EnvVar] = &[
         "development, staging or production.",
     ),
     secret(
+        "GHL_API_KEY",
+        "Token of a private integration at GoHighLevel; without one there is no such channel.",
+    ),
+    plain(
+        "GHL_BASE_URL",
+        "https://services.leadconnectorhq.com",
+        "Another address of GoHighLevel: https, or http on this machine.",
+    ),
+    plain(
+        "GHL_FROM_EMAIL",
+        "",
+        "The address that GoHighLevel sends from.",
+    ),
+    plain(
+        "GHL_LOCATION_ID",
+        "",
+        "The location at GoHighLevel whose contacts are written to.",
+    ),
+    secret(
+        "GHL_PROD_API_KEY",
+        "Second name of GHL_API_KEY, used where that is unset.",
+    ),
+    secret(
         "HEYREACH_API_KEY",
         "Key of HeyReach; without it there is no LinkedIn channel.",
     ),

@@ -40,6 +40,9 @@ pub struct Production {
     pub providers: BTreeMap<Provider, bool>,
     /// `external_apis.instantly.sending_accounts.primary_from_emails`
     pub sending_accounts: Vec<String>,
+    /// `do_not_use_for_cold` of `external_apis.instantly`, its `sending_accounts`, or
+    /// `external_apis.ghl`: domains and addresses that send no cold mail.
+    pub not_for_cold: Vec<String>,
     /// `email_behavior.actually_send`
     pub actually_send: Option<bool>,
     /// `email_behavior.shadow_mode`
@@ -118,6 +121,20 @@ impl Production {
         })
     }
 
+    /// Whether cold mail may come from `sender`: neither its address nor its domain, nor a domain
+    /// above, is kept for people who know us (IN-16).
+    pub fn is_for_cold(&self, sender: &str) -> bool {
+        let sender = sender.trim().to_lowercase();
+        let domain = sender.rsplit('@').next().unwrap_or_default();
+        !self.not_for_cold.iter().any(|kept| {
+            let kept = kept.trim().trim_start_matches('@').to_lowercase();
+            let is_below = domain
+                .strip_suffix(kept.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+            !kept.is_empty() && (sender == kept || is_below)
+        })
+    }
+
     /// The send switches for `provider`, for [`crate::safety::verdict`].
     pub fn switches(&self, provider: Provider) -> Switches {
         Switches {
@@ -132,6 +149,9 @@ impl Production {
         }
     }
 }
+
+/// Key of the senders that are kept for people who know us.
+const NOT_FOR_COLD: &str = "do_not_use_for_cold";
 
 const SECTIONS: &[&str] = &[
     "operator",
@@ -160,7 +180,7 @@ fn read(root: &mut Section<'_>, found: &mut Findings) -> Production {
     operator.finish(found);
 
     let limits = limits(root.section("guardrails", found), &warmup, found);
-    let (providers, sending_accounts) = apis(root.section("external_apis", found), found);
+    let (providers, senders) = apis(root.section("external_apis", found), found);
     let mut email = root.section("email_behavior", found);
     let actually_send = email.flag("actually_send", found);
     let shadow_mode = email.flag("shadow_mode", found);
@@ -178,7 +198,8 @@ fn read(root: &mut Section<'_>, found: &mut Findings) -> Production {
         revival,
         limits,
         providers,
-        sending_accounts,
+        sending_accounts: senders.accounts,
+        not_for_cold: senders.not_for_cold,
         actually_send,
         shadow_mode,
         max_daily_sends,
@@ -321,9 +342,16 @@ fn limits(mut section: Section<'_>, warmup: &WarmupConfig, found: &mut Findings)
     policy
 }
 
-fn apis(mut section: Section<'_>, found: &mut Findings) -> (BTreeMap<Provider, bool>, Vec<String>) {
+/// Who sends, and who must not.
+#[derive(Debug, Default)]
+struct Senders {
+    accounts: Vec<String>,
+    not_for_cold: Vec<String>,
+}
+
+fn apis(mut section: Section<'_>, found: &mut Findings) -> (BTreeMap<Provider, bool>, Senders) {
     let mut enabled = BTreeMap::new();
-    let mut accounts = Vec::new();
+    let mut senders = Senders::default();
     for (provider, key) in [
         (Provider::Ghl, "ghl"),
         (Provider::HeyReach, "heyreach"),
@@ -332,14 +360,15 @@ fn apis(mut section: Section<'_>, found: &mut Findings) -> (BTreeMap<Provider, b
         // The rest of each section configures the old clients, so it is not checked for spelling.
         let mut api = section.section(key, found);
         enabled.insert(provider, api.flag("enabled", found).unwrap_or(false));
+        let mut forbidden = api.texts(NOT_FOR_COLD, found).unwrap_or_default();
         if provider == Provider::Instantly {
-            let mut senders = api.section("sending_accounts", found);
-            accounts = senders
-                .texts("primary_from_emails", found)
-                .unwrap_or_default();
+            let mut own = api.section("sending_accounts", found);
+            senders.accounts = own.texts("primary_from_emails", found).unwrap_or_default();
+            forbidden.extend(own.texts(NOT_FOR_COLD, found).unwrap_or_default());
         }
+        senders.not_for_cold.extend(forbidden);
     }
-    (enabled, accounts)
+    (enabled, senders)
 }
 
 /// `email_send` stands in the section itself or with the current phase.

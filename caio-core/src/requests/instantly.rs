@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Campaign, Message, ProviderRequest, token};
+use super::{Campaign, Message, ProviderRequest, html, token};
 use crate::terms::Provider;
 
 /// Most leads in one call.
@@ -75,16 +75,6 @@ fn lead(message: &Message<'_>) -> Value {
         }),
     );
     Value::Object(lead)
-}
-
-/// Plain text as HTML: escaped, one `<br/>` a line.
-fn html(text: &str) -> String {
-    let escaped = text
-        .trim_end()
-        .replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;");
-    escaped.replace('\n', "<br/>")
 }
 
 #[cfg(test)]

@@ -139,14 +139,14 @@ fn live_is_meant(inputs: &Inputs) -> Vec<Block> {
 
 fn drafts(inputs: &Inputs) -> Vec<Block> {
     match inputs.channel {
-        ChannelState::DraftsFirst => Vec::new(),
+        ChannelState::DraftsFirst | ChannelState::SendsAtOnceAsked => Vec::new(),
         ChannelState::Missing => vec![block(
             "safety.no_channel",
-            "no channel delivers for this provider; set its API key",
+            "no channel delivers for this provider; set its API key, for ghl its location and sender too",
         )],
         ChannelState::SendsAtOnce => vec![block(
             "safety.sends_at_once",
-            "the channel would send without a draft that a person activates at the provider",
+            "the channel sends at once, without a draft that a person starts; --send-now says that it shall",
         )],
     }
 }

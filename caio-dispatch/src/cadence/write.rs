@@ -196,6 +196,7 @@ impl Cadences<'_> {
             source: lead.lead.source.kind.clone(),
             flags: text.flags,
             created_at: rfc3339(self.clock.now()),
+            via: None,
             decisions: Vec::new(),
         }
     }

@@ -87,6 +87,9 @@ fn one(
     if draft.recipient != item.recipient || draft.medium != item.medium || draft.step != item.step {
         return refused("its draft is for somebody or something else");
     }
+    if let Err(refusal) = draft.may_go_through(item.provider) {
+        return Checked::Refused(refusal.to_string());
+    }
     let lead = lead.map(|lead| serde_json::from_slice::<LeadRecord>(&lead.value));
     let Ok(lead) = lead.transpose() else {
         return refused("the lead's record cannot be read");

@@ -276,7 +276,7 @@ fn write_intent(
         bounced_at: None,
         replied_at: None,
     };
-    let claimed = ready.draft.claim()?;
+    let claimed = ready.draft.claim(item.provider)?;
 
     let mut guards = first_guards(context);
     guards.extend(windows.iter().map(|window| Guard::Ceiling {

@@ -1,6 +1,7 @@
 //! What a run did, item by item.
 
 use caio_core::batch::{Batch, BatchItem, BatchStatus};
+use caio_core::terms::Provider;
 use serde::Serialize;
 
 use super::step::{Run, Slot, SlotState};
@@ -13,6 +14,8 @@ pub struct ItemReport {
     pub draft: String,
     /// To whom.
     pub recipient: String,
+    /// By whom.
+    pub provider: Provider,
     /// `accepted`, `rejected`, `not_sent`, `unknown`, `refused` or `waiting`.
     pub state: &'static str,
     /// Receipt or reason.
@@ -46,6 +49,7 @@ pub(super) fn report<'a>(
         ItemReport {
             draft: item.draft.clone(),
             recipient: item.recipient.to_string(),
+            provider: item.provider,
             state,
             detail,
         }

@@ -147,6 +147,7 @@ pub fn decide(candidate: &Candidate, known: &Known, rules: &Rules<'_>) -> Decisi
         body: written.body,
         placeholder_sender: written.placeholder_sender,
         facts_digest: facts_digest(candidate, rules),
+        via: None,
         source: lead.source.kind.clone(),
         flags: candidate
             .flags

@@ -183,6 +183,8 @@ pub(super) struct Call<'a> {
     /// Path below the base address, with a leading slash.
     pub(super) path: &'a str,
     pub(super) query: &'a [(&'a str, &'a str)],
+    /// Headers of this operation alone.
+    pub(super) headers: &'a [(&'static str, &'static str)],
     pub(super) body: Option<&'a Value>,
     /// Making it twice is as good as once: reading, and setting a state.
     pub(super) repeatable: bool,
@@ -196,6 +198,7 @@ impl<'a> Call<'a> {
             method: Method::GET,
             path,
             query: &[],
+            headers: &[],
             body: None,
             repeatable: true,
         }
@@ -208,6 +211,7 @@ impl<'a> Call<'a> {
             method: Method::POST,
             path,
             query: &[],
+            headers: &[],
             body,
             repeatable: false,
         }
@@ -268,6 +272,11 @@ impl Http {
         })
     }
 
+    /// The time.
+    pub(super) fn now(&self) -> jiff::Timestamp {
+        self.clock.now()
+    }
+
     /// Makes a call and reads its answer as `T`; one of another shape may have had its effect.
     pub(super) async fn ask<T: DeserializeOwned>(&self, call: &Call<'_>) -> Result<T, CallError> {
         let value = self.call(call).await?;
@@ -306,6 +315,9 @@ impl Http {
         if !call.query.is_empty() {
             request = request.query(call.query);
         }
+        for (name, value) in call.headers {
+            request = request.header(*name, *value);
+        }
         // Without a body there is no content type either: Instantly refuses an empty JSON body.
         if let Some(body) = call.body {
             request = request.json(body);
@@ -329,6 +341,7 @@ impl Http {
         };
         let status = response.status();
         let pause = retry_after(response.headers());
+        let used_up = is_used_up(response.headers());
         let body = match read(response).await {
             Ok(body) => body,
             Err(_) if status.is_client_error() => Vec::new(),
@@ -342,7 +355,7 @@ impl Http {
         };
         let answer = self.judge(call, status, &body);
         Attempt {
-            again: status == StatusCode::TOO_MANY_REQUESTS,
+            again: status == StatusCode::TOO_MANY_REQUESTS && !used_up,
             answer,
             pause,
         }
@@ -455,6 +468,12 @@ fn describe(error: reqwest::Error) -> String {
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
     text.trim().parse().ok().map(Duration::from_secs)
+}
+
+/// What the provider allows in a day is used up: waiting a little helps nobody.
+fn is_used_up(headers: &HeaderMap) -> bool {
+    let left = headers.get("x-ratelimit-daily-remaining");
+    left.and_then(|left| left.to_str().ok()) == Some("0")
 }
 
 async fn read(mut response: reqwest::Response) -> Result<Vec<u8>, String> {

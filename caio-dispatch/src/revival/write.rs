@@ -105,6 +105,7 @@ impl Revivals<'_> {
             source: lead.lead.source.kind.clone(),
             flags: vec![format!("quiet_for_{}_days", found.candidate.days_inactive)],
             created_at: now,
+            via: None,
             decisions: Vec::new(),
         };
         let mut guards = facts.guards;

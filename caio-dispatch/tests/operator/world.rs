@@ -113,6 +113,7 @@ impl World {
             body: format!("Body {number}"),
             placeholder_sender: false,
             facts_digest: String::new(),
+            via: None,
             source: String::new(),
             flags: vec![],
             created_at: "2026-03-02T12:00:00.000000Z".to_owned(),
@@ -143,6 +144,7 @@ impl World {
 
     pub(crate) fn request() -> PlanRequest {
         PlanRequest {
+            via: Provider::Instantly,
             motion: Motion::Outbound,
             tier: None,
             room: 100,

@@ -1,6 +1,7 @@
 //! What answers of providers mean, over real sockets: each line of what may come back.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod ghl;
 mod server;
 
 use std::sync::Arc;

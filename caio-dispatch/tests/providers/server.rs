@@ -7,8 +7,8 @@ use std::time::Duration;
 use caio_core::breaker::BreakerPolicy;
 use caio_core::terms::Provider;
 use caio_dispatch::providers::{
-    Auth, Endpoint, HeyReachChannel, HeyReachOptions, Http, HttpOptions, InstantlyChannel,
-    InstantlyOptions,
+    Auth, Endpoint, GhlChannel, GhlOptions, HeyReachChannel, HeyReachOptions, Http, HttpOptions,
+    InstantlyChannel, InstantlyOptions,
 };
 use caio_state::conformance::TestClock;
 use jiff::SignedDuration;
@@ -107,6 +107,11 @@ impl Server {
         let accounts = vec!["ann@example.com".to_owned()];
         let options = InstantlyOptions::new(accounts, "America/Detroit", 5);
         InstantlyChannel::new(http, options)
+    }
+
+    pub(crate) fn ghl(&self) -> GhlChannel {
+        let http = self.http(Provider::Ghl, Auth::Bearer(KEY.into()));
+        GhlChannel::new(http, GhlOptions::new("loc1", "ann@example.com").unwrap())
     }
 
     pub(crate) fn heyreach(&self) -> HeyReachChannel {

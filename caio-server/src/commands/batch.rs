@@ -24,6 +24,7 @@ pub(super) async fn run(context: &Context, command: BatchCommand) -> Result<Exit
             tier,
             limit,
             expires,
+            via,
         } => {
             let store = context.open(Access::ReadWrite)?;
             if matches!(motion, Motion::Cadence | Motion::All) {
@@ -35,6 +36,7 @@ pub(super) async fn run(context: &Context, command: BatchCommand) -> Result<Exit
             let request = PlanRequest {
                 motion,
                 tier: tier.or(policy.ramp.tier),
+                via,
                 room,
                 linkedin_room: limit
                     .map_or(policy.linkedin_room, |it| it.cap(policy.linkedin_room)),

@@ -3,9 +3,9 @@
 pub(super) mod live;
 mod shadow;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use caio_core::batch::{Batch, BatchItem, BatchStatus, SealKeys};
+use caio_core::batch::{Batch, BatchStatus, SealKeys};
 use caio_core::config::{Weight, contradictions};
 use caio_core::requests::{
     self, Campaign, Message, ProviderRequest, container_name, instantly_time_zone,
@@ -26,7 +26,7 @@ use serde_json::json;
 use super::batch::policy;
 use crate::args::DispatchArgs;
 use crate::exit::{Exit, Failure, Result};
-use crate::wiring::Context;
+use crate::wiring::{Channels, Context};
 
 /// An item that does not go, and why.
 #[derive(Debug, Serialize)]
@@ -67,12 +67,8 @@ pub(super) async fn run(context: &Context, args: DispatchArgs) -> Result<Exit> {
         .map_or(args.motion, |it| it.motion);
     let channels = context.channels(Some(policy.limits.email_per_day))?;
     let mut inputs = inputs(context, &*store, batch.as_ref(), motion, &policy, mode).await?;
-    let has_channel = |item: &BatchItem| channels.contains_key(&item.provider);
-    if batch
-        .as_ref()
-        .is_some_and(|it| it.items.iter().all(has_channel))
-    {
-        inputs.channel = ChannelState::DraftsFirst;
+    if let Some(batch) = &batch {
+        inputs.channel = channel_state(batch, &channels, args.send_now);
     }
     let verdict = verdict(&inputs);
     if let Some(batch) = batch.as_ref().filter(|_| args.live && verdict.may_send()) {
@@ -149,7 +145,20 @@ pub(super) async fn inputs(
         ));
     }
     if let Some(loaded) = context.production()? {
+        let providers = providers(batch);
         switches = loaded.production.switches(Provider::Instantly);
+        switches.provider_enabled = providers
+            .iter()
+            .all(|provider| loaded.production.switches(*provider).provider_enabled);
+        if providers.contains(&Provider::Instantly) {
+            for sender in context.senders(Provider::Instantly)? {
+                if !loaded.production.is_for_cold(&sender) {
+                    refusing.push(format!(
+                        "{sender} must not send cold mail (do_not_use_for_cold)"
+                    ));
+                }
+            }
+        }
         let found = contradictions(&loaded.production);
         refusing.extend(
             found
@@ -192,6 +201,30 @@ pub(super) async fn inputs(
         model_adopted,
         channel: ChannelState::Missing,
     })
+}
+
+/// Who delivers the items of a batch; Instantly, as long as there is none.
+fn providers(batch: Option<&Batch>) -> BTreeSet<Provider> {
+    let items = batch.iter().flat_map(|batch| &batch.items);
+    let providers: BTreeSet<Provider> = items.map(|item| item.provider).collect();
+    if providers.is_empty() {
+        return BTreeSet::from([Provider::Instantly]);
+    }
+    providers
+}
+
+/// What layer 7 is told: whether each item has a channel, and whether one sends at once.
+fn channel_state(batch: &Batch, channels: &Channels, send_now: bool) -> ChannelState {
+    let providers = providers(Some(batch));
+    if !providers.iter().all(|it| channels.contains_key(it)) {
+        ChannelState::Missing
+    } else if !providers.contains(&Provider::Ghl) {
+        ChannelState::DraftsFirst
+    } else if send_now {
+        ChannelState::SendsAtOnceAsked
+    } else {
+        ChannelState::SendsAtOnce
+    }
 }
 
 /// Whether the approval stands; that of an interrupted run stood when it began.
@@ -265,11 +298,11 @@ async fn preview(
             .or_default()
             .push(outgoing);
     }
-    let accounts = context.accounts()?;
     let zone = instantly_time_zone(&context.settings().time_zone).unwrap_or("(none)");
     let day = caio_core::limits::business_day(context.clock.now(), &context.zone()?);
     for ((provider, tier, step), items) in containers {
         let name = container_name(tier, step, day, &batch.digest);
+        let accounts = context.senders(provider)?;
         let campaign = Campaign {
             name: &name,
             accounts: &accounts,

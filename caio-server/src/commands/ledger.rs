@@ -45,10 +45,10 @@ async fn show(context: &Context, of: &str) -> Result<Exit> {
         return Ok(Exit::Done);
     }
     let rows = entries.into_iter().map(|entry| {
-        let state = serde_json::to_value(entry.state).unwrap_or_default();
+        let word = entry.word().to_owned();
         vec![
             entry.id,
-            state.as_str().unwrap_or("").to_owned(),
+            word,
             entry.item.recipient.to_string(),
             entry.item.provider.to_string(),
             entry.intended_at,

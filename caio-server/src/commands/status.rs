@@ -258,6 +258,7 @@ pub(super) async fn stop(context: &Context, reason: &str) -> Result<Exit> {
         }
         for (who, said) in &halted {
             match said {
+                Ok(0) => printer.line(&format!("{who}: nothing of ours sends")),
                 Ok(paused) => {
                     printer.line(&format!("{who}: {paused} campaigns paused, none sends"));
                 }

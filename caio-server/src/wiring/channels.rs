@@ -7,8 +7,8 @@ use caio_core::requests::instantly_time_zone;
 use caio_core::terms::Provider;
 use caio_dispatch::channel::Channel;
 use caio_dispatch::providers::{
-    Auth, Endpoint, HeyReachChannel, HeyReachOptions, Http, HttpOptions, InstantlyChannel,
-    InstantlyOptions,
+    Auth, Endpoint, GhlChannel, GhlOptions, HeyReachChannel, HeyReachOptions, Http, HttpOptions,
+    InstantlyChannel, InstantlyOptions,
 };
 use jiff::SignedDuration;
 use secrecy::SecretString;
@@ -19,6 +19,7 @@ use crate::exit::{Exit, Failure, Result};
 /// Channels by provider.
 pub(crate) type Channels = BTreeMap<Provider, Arc<dyn Channel>>;
 
+const GHL: &str = "https://services.leadconnectorhq.com";
 const INSTANTLY: &str = "https://api.instantly.ai/api/v2";
 const HEYREACH: &str = "https://api.heyreach.io/api/public";
 
@@ -53,7 +54,45 @@ impl Context {
             let channel = HeyReachChannel::new(http, options);
             channels.insert(Provider::HeyReach, Arc::new(channel));
         }
+        if let Some(channel) = self.ghl(settles)? {
+            channels.insert(Provider::Ghl, Arc::new(channel));
+        }
         Ok(channels)
+    }
+
+    /// GoHighLevel, if there is a key; without a location or a sender it is said and left out, since
+    /// the Python system's environment names no sender.
+    fn ghl(&self, settles: Option<SignedDuration>) -> Result<Option<GhlChannel>> {
+        let keys = ["GHL_API_KEY", "GHL_PROD_API_KEY"];
+        let Some(key) = keys.iter().find_map(|name| self.secret(name)) else {
+            return Ok(None);
+        };
+        let auth = Auth::Bearer(key);
+        let http = self.http(Provider::Ghl, ("GHL_BASE_URL", GHL), auth)?;
+        let variable = |name: &str| self.environment.get(name).map_or("", String::as_str);
+        match GhlOptions::new(variable("GHL_LOCATION_ID"), variable("GHL_FROM_EMAIL")) {
+            Ok(mut options) => {
+                options.settles_within = settles.unwrap_or(options.settles_within);
+                Ok(Some(GhlChannel::new(http, options)))
+            }
+            Err(error) => {
+                self.printer
+                    .warn(&format!("{error}; there is no such channel until then"));
+                Ok(None)
+            }
+        }
+    }
+
+    /// Who sends through a provider.
+    pub(crate) fn senders(&self, provider: Provider) -> Result<Vec<String>> {
+        match provider {
+            Provider::Ghl => {
+                let from = self.environment.get("GHL_FROM_EMAIL");
+                Ok(from.cloned().into_iter().collect())
+            }
+            Provider::HeyReach => Ok(Vec::new()),
+            Provider::Instantly => self.accounts(),
+        }
     }
 
     fn time_zone(&self) -> Result<&'static str> {
@@ -67,7 +106,7 @@ impl Context {
     }
 
     /// Accounts that send: those of the old file, else `INSTANTLY_FROM_EMAIL`.
-    pub(crate) fn accounts(&self) -> Result<Vec<String>> {
+    fn accounts(&self) -> Result<Vec<String>> {
         let production = self.production()?.map(|loaded| loaded.production);
         let accounts = production.map(|it| it.sending_accounts).unwrap_or_default();
         if !accounts.is_empty() {
@@ -92,7 +131,12 @@ impl Context {
         let refused = |message: String| Failure::new("channel.config", message).exit(Exit::Usage);
         let endpoint =
             Endpoint::new(provider, base, auth).map_err(|error| refused(error.to_string()))?;
-        Http::new(endpoint, HttpOptions::default(), Arc::clone(&self.clock))
+        let mut options = HttpOptions::default();
+        if provider == Provider::Ghl {
+            // Three calls a message; the provider allows a hundred in ten seconds.
+            options.per_second = options.per_second.saturating_add(4);
+        }
+        Http::new(endpoint, options, Arc::clone(&self.clock))
             .map_err(|error| refused(error.to_string()))
     }
 

@@ -55,6 +55,27 @@ fn the_old_file_is_read_and_refuses_live_naming_both_keys() {
 }
 
 #[test]
+fn who_is_kept_for_people_we_know_sends_no_cold_mail() {
+    let text = r#"{"external_apis": {
+        "instantly": {"do_not_use_for_cold": ["acorn.example.com"]},
+        "ghl": {"do_not_use_for_cold": ["Kim@oak.example.com", "", "@elm.example.com"]}}}"#;
+    let production = load(text).production;
+    for (sender, is_for_cold) in [
+        ("ann@acorn.example.com", false),
+        ("Ann@Mail.ACORN.example.com", false),
+        ("ann@notacorn.example.com", true),
+        ("kim@oak.example.com", false),
+        ("lee@oak.example.com", true),
+        ("lee@elm.example.com", false),
+        ("ann@example.com", true),
+    ] {
+        assert_eq!(production.is_for_cold(sender), is_for_cold, "{sender}");
+    }
+    let broken = load(r#"{"external_apis": {"instantly": {"do_not_use_for_cold": "acorn"}}}"#);
+    assert_eq!(broken.errors.len(), 1, "what cannot be read refuses live");
+}
+
+#[test]
 fn our_own_file_is_safe_and_says_nothing_twice() {
     let text = include_str!(concat!(
         env!("CARGO_MANIFEST_DIR"),

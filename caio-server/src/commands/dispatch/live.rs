@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use caio_core::batch::BatchStatus;
 use caio_core::safety::Inputs;
+use caio_core::terms::Provider;
 use caio_dispatch::batches;
 use caio_dispatch::coexist::followed::Watch;
-use caio_dispatch::operator::{Gate, Operator, Permits, RunReport};
+use caio_dispatch::operator::{Gate, ItemReport, Operator, Permits, RunReport};
 use caio_dispatch::policy::Policy;
 use caio_dispatch::shadow;
 use caio_state::{Access, StateStore};
@@ -146,6 +147,15 @@ pub(crate) fn coexist(context: &Context) -> Result<Option<Watch>> {
     }
 }
 
+/// The state in a word for people: what a provider took waits there as a draft, but for one.
+fn word(item: &ItemReport) -> &'static str {
+    match (item.state, item.provider) {
+        ("accepted", Provider::Ghl) => "sent",
+        ("accepted", _) => "drafted",
+        (other, _) => other,
+    }
+}
+
 /// Says what became of each item.
 pub(crate) fn print(context: &Context, report: &RunReport) -> Exit {
     let printer = &context.printer;
@@ -154,11 +164,9 @@ pub(crate) fn print(context: &Context, report: &RunReport) -> Exit {
     } else {
         let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
         for item in &report.items {
-            *counts.entry(item.state).or_default() += 1;
-            printer.line(&format!(
-                "{:9} {}  {}",
-                item.state, item.recipient, item.detail
-            ));
+            let word = word(item);
+            *counts.entry(word).or_default() += 1;
+            printer.line(&format!("{word:9} {}  {}", item.recipient, item.detail));
         }
         if let Some(why) = &report.stopped {
             printer.line(&format!("ended early: {why}"));
