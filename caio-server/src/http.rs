@@ -8,6 +8,7 @@
 mod access;
 mod app;
 mod cors;
+mod document;
 mod layers;
 mod pages;
 mod problem;

@@ -16,7 +16,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::access::{self, Table};
 use super::service::Service;
-use super::{cors, layers, pages, routes};
+use super::{cors, document, layers, pages, routes};
 use crate::exit::{Failure, Result};
 
 /// The application: a router whose paths are taken with or without a slash at the end.
@@ -32,7 +32,7 @@ impl Service {
     /// A route that does not declare what it needs, and origins that cannot be allowed.
     pub(crate) fn app(self: &Arc<Self>) -> Result<App> {
         let (router, document) = all_routes().split_for_parts();
-        let table = Arc::new(Table::of(&document)?);
+        let table = Arc::new(Table::of(&document::complete(document))?);
         let origins = cors::Origins::from_environment(&self.context.environment)?;
         let mut csrf = CsrfLayer::new();
         for origin in origins.iter() {
@@ -82,7 +82,7 @@ fn without_last_slash(mut request: Request) -> Request {
 
 /// The OpenAPI document of all routes.
 pub(crate) fn openapi() -> OpenApi {
-    all_routes().to_openapi()
+    document::complete(all_routes().into_openapi())
 }
 
 fn all_routes() -> OpenApiRouter<Arc<Service>> {

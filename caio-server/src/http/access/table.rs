@@ -65,13 +65,19 @@ impl Table {
 
 fn need(operation: &Value) -> Option<Need> {
     let requirements = operation.get("security")?.as_array()?;
-    let [requirement] = requirements.as_slice() else {
-        return None;
-    };
+    let (requirement, others) = requirements.split_first()?;
     let requirement = requirement.as_object()?;
     let Some((scheme, scopes)) = requirement.iter().next() else {
-        return Some(Need::Public);
+        return others.is_empty().then_some(Need::Public);
     };
+    // Other ways to show the same role; anything else would be a second way in.
+    let is_same = |other: &Value| {
+        let other = other.as_object().map(|it| it.iter().collect::<Vec<_>>());
+        other.is_some_and(|it| matches!(it.as_slice(), [(_, its)] if *its == scopes))
+    };
+    if !others.iter().all(is_same) {
+        return None;
+    }
     let role = || scopes.get(0)?.as_str()?.parse().ok();
     match scheme.as_str() {
         "provider" => Some(Need::Signed),
@@ -106,6 +112,8 @@ mod tests {
             json!([{"token": ["root"]}]),
             json!([{"other": ["viewer"]}]),
             json!([{}, {"token": ["viewer"]}]),
+            json!([{"token": ["admin"]}, {"session": ["viewer"]}]),
+            json!([{"token": ["admin"]}, {}]),
         ] {
             assert_eq!(means(wrong.clone()), None, "{wrong}");
         }

@@ -67,7 +67,7 @@ async fn page(Query(arrival): Query<Arrival>) -> Result<Response> {
     request_body(content = Entry, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 303, description = "Logged in; leads on"),
-        (status = 401, description = "The token is not valid"),
+        (status = 401, description = "The token is not valid", content_type = "text/html", body = String),
         (status = 429, description = "Too many wrong ones"),
     )
 )]
