@@ -20,9 +20,6 @@ use serde_json::{Map, Value, json};
 use crate::error::{DispatchError, Result};
 use crate::transition::{commit, unchanged};
 
-/// How often a record that both sides write is read anew.
-const ATTEMPTS: usize = 5;
-
 /// Its locks for one motion, held by us.
 #[derive(Debug, Clone)]
 pub struct PythonLocks {
@@ -171,8 +168,8 @@ impl DailyRecord {
         unchanged(&self.key, self.version.as_ref())
     }
 
-    /// The record with these messages more, in the form and order of the Python system.
-    fn with(&self, messages: &[(&EmailKey, Medium)], now: Timestamp) -> String {
+    /// The write that adds these messages, in the form and order of the Python system.
+    pub fn with(&self, messages: &[(&EmailKey, Medium)], now: Timestamp) -> Write {
         let empty = json!({
             "date": self.date.to_string(), "outbound_email_dispatched": 0,
             "outbound_linkedin_dispatched": 0, "revival_dispatched": 0, "cadence_dispatched": 0,
@@ -200,33 +197,10 @@ impl DailyRecord {
         }
         let at = now.strftime("%Y-%m-%dT%H:%M:%S%.6f+00:00").to_string();
         record.insert("last_run_at".to_owned(), at.into());
-        dumps(&Value::Object(record))
-    }
-}
-
-/// Tells the Python system of messages, in its record of the day.
-///
-/// # Errors
-/// [`DispatchError::Conflict`] when the record keeps changing.
-pub async fn tell(
-    store: &dyn StateStore,
-    ids: &dyn IdSource,
-    messages: &[(&EmailKey, Medium)],
-    (date, now): (Date, Timestamp),
-) -> Result<()> {
-    for _ in 0..ATTEMPTS {
-        let daily = DailyRecord::read(store, date).await?;
-        let put = Write::Put {
-            key: daily.key.clone(),
-            value: daily.with(messages, now).into_bytes(),
+        Write::Put {
+            key: self.key.clone(),
+            value: dumps(&Value::Object(record)).into_bytes(),
             expires_in: Some(SignedDuration::from_hours(90 * 24)),
-        };
-        if commit(store, ids, vec![daily.guard()], vec![put]).await? == CommitOutcome::Committed {
-            return Ok(());
         }
     }
-    Err(DispatchError::Conflict {
-        what: "daily record",
-        id: date.to_string(),
-    })
 }

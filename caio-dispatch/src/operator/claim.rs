@@ -154,6 +154,11 @@ pub(super) async fn items(context: &Context<'_>, slots: &[usize]) -> Result<Even
             }
         }
         open.clear();
+        if let Some(reason) = context.operator.gate.held_back() {
+            let stopped = |intent: Intent| (intent.slot, Claimed::Stopped(reason.clone()));
+            answers.extend(intents.into_iter().map(stopped));
+            break;
+        }
         for (intent, outcome) in commit_all(context, intents, beside).await? {
             let slot = intent.slot;
             match answer(context, &intent, &outcome) {

@@ -20,7 +20,7 @@ use super::{claim, record};
 use crate::channel::{Container, Outcome, Outgoing};
 use crate::coexist::PythonLocks;
 use crate::error::Result;
-use crate::{coexist, ledger, records};
+use crate::{ledger, records};
 
 /// A run in progress: what the effects share.
 #[derive(Debug)]
@@ -44,7 +44,9 @@ pub(super) struct Context<'a> {
     /// What each claimed item will say, by slot; never more than are claimed ahead.
     outgoing: Mutex<HashMap<usize, Outgoing>>,
     /// When the lease was last prolonged, by our clock.
-    prolonged: tokio::sync::Mutex<Timestamp>,
+    prolonged: Mutex<Timestamp>,
+    /// Held by whoever prolongs it.
+    prolonging: tokio::sync::Mutex<()>,
 }
 
 impl<'a> Context<'a> {
@@ -83,7 +85,8 @@ impl<'a> Context<'a> {
             lane_of.push(lanes.len() - 1);
         }
         Self {
-            prolonged: tokio::sync::Mutex::new(operator.clock.now()),
+            prolonged: Mutex::new(operator.clock.now()),
+            prolonging: tokio::sync::Mutex::default(),
             operator,
             batch,
             run,
@@ -189,12 +192,18 @@ impl<'a> Context<'a> {
         // Held until the provider has answered: no more calls than permits, whatever runs.
         let _permit = self.operator.permits.one().await;
         let items = self.taken(&slots);
-        if let Err(lost) = self.prolong().await {
-            return Ok(Event::StoreFailed(lost));
-        }
         let operator = self.operator;
-        if let Some(reason) = blocked(&operator.gate.verdict(&*operator.store).await) {
-            return Ok(Event::Withheld(slots, reason));
+        loop {
+            if let Err(lost) = self.prolong().await {
+                return Ok(Event::StoreFailed(lost));
+            }
+            if let Some(reason) = blocked(&operator.gate.verdict(&*operator.store).await) {
+                return Ok(Event::Withheld(slots, reason));
+            }
+            // The answer may have come late.
+            if self.is_fresh() {
+                break;
+            }
         }
         let container = &self.lanes[lane].container;
         let Some(channel) = operator.channels.get(&container.provider) else {
@@ -210,29 +219,8 @@ impl<'a> Context<'a> {
     async fn record(&self, outcomes: &[(usize, Outcome)]) -> Result<Event> {
         record::outcomes(self, outcomes).await?;
         kill::reach(Point::AfterRecord);
-        self.tell(outcomes).await?;
         let slots = outcomes.iter().map(|(slot, _)| *slot);
         Ok(Event::Recorded(slots.collect()))
-    }
-
-    /// Tells the Python system of messages that are, or may be, out.
-    pub(super) async fn tell(&self, outcomes: &[(usize, Outcome)]) -> Result<()> {
-        let may_be_out = |outcome: &Outcome| {
-            matches!(outcome, Outcome::Accepted { .. } | Outcome::Unknown { .. })
-        };
-        let out = outcomes.iter().filter(|(_, outcome)| may_be_out(outcome));
-        let messages: Vec<_> = out
-            .map(|(slot, _)| self.item(*slot))
-            .map(|item| (&item.recipient, item.medium))
-            .collect();
-        if self.locks.is_none() || messages.is_empty() {
-            return Ok(());
-        }
-        let operator = self.operator;
-        let (store, ids) = (&*operator.store, &*operator.ids);
-        let when = (self.today(), operator.clock.now());
-        let _beside = self.beside.lock().await;
-        coexist::tell(store, ids, &messages, when).await
     }
 
     /// Gives the batch its final status.
@@ -255,10 +243,9 @@ impl<'a> Context<'a> {
         let third = self.operator.lease.unsigned_abs() / 3;
         loop {
             tokio::time::sleep(third.max(Duration::from_millis(1))).await;
-            let mut prolonged = self.prolonged.lock().await;
-            match self.prolong_now(&mut prolonged).await {
-                Ok(()) => {}
-                Err(reason) => return reason,
+            let _alone = self.prolonging.lock().await;
+            if let Err(reason) = self.prolong_now().await {
+                return reason;
             }
         }
     }
@@ -266,17 +253,24 @@ impl<'a> Context<'a> {
     /// Sees to it that most of the lease's time is left before a call: a process that was paused finds
     /// out here that somebody else has taken over.
     async fn prolong(&self) -> Result<(), String> {
-        let operator = self.operator;
-        let mut prolonged = self.prolonged.lock().await;
-        let age = operator.clock.now().duration_since(*prolonged);
-        // A clock that was set back says nothing.
-        if !age.is_negative() && age < operator.lease / 4 {
+        let _alone = self.prolonging.lock().await;
+        if self.is_fresh() {
             return Ok(());
         }
-        self.prolong_now(&mut prolonged).await
+        self.prolong_now().await
     }
 
-    async fn prolong_now(&self, prolonged: &mut Timestamp) -> Result<(), String> {
+    /// Most of the lease's time is left. A clock that was set back says nothing.
+    fn is_fresh(&self) -> bool {
+        let prolonged = *self
+            .prolonged
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let age = self.operator.clock.now().duration_since(prolonged);
+        !age.is_negative() && age < self.operator.lease / 4
+    }
+
+    async fn prolong_now(&self) -> Result<(), String> {
         let operator = self.operator;
         let (store, ids) = (&*operator.store, &*operator.ids);
         let now = operator.clock.now();
@@ -292,7 +286,10 @@ impl<'a> Context<'a> {
                 return Err("the Python system's lock was lost".to_owned());
             }
         }
-        *prolonged = now;
+        *self
+            .prolonged
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = now;
         Ok(())
     }
 

@@ -14,7 +14,7 @@ pub enum Point {
     BeforeCall,
     /// It has answered, and nothing is recorded.
     AfterAnswer,
-    /// Outcomes are in the ledger, the Python system may not have been told.
+    /// Outcomes are in the ledger.
     AfterRecord,
     /// The batch is about to have its final status.
     BeforeSettle,

@@ -15,57 +15,131 @@ use super::claim::fence;
 use super::context::Context;
 use crate::batches::put_batch;
 use crate::channel::Outcome;
+use crate::coexist::DailyRecord;
 use crate::error::{DispatchError, Result};
 use crate::history;
-use crate::ledger::LedgerEntry;
+use crate::ledger::{DeliveryState, LedgerEntry};
 use crate::records;
 use crate::transition::{commit, commit_each};
 
-/// Records what became of these items, each in a commit of its own.
+/// Outcomes recorded in one round trip.
+const TOGETHER: usize = 100;
+
+/// How often a record that both systems write is read anew.
+const ATTEMPTS: usize = 5;
+
+/// Where the fence stands among the guards of one outcome.
+const FENCE: usize = 1;
+
+/// What recording one outcome commits.
+struct Known {
+    guards: Vec<Guard>,
+    writes: Vec<Write>,
+    /// The first that is known of it, and it is or may be out: the Python system is told.
+    is_news: bool,
+}
+
+/// Records what became of these items, each in a commit of its own; while the Python system runs
+/// beside us, all in one, which tells it as well.
 ///
 /// # Errors
 /// [`DispatchError::Refused`] with `lease.lost`, [`DispatchError::Conflict`] for an entry that somebody
-/// else has changed; those before it are recorded.
+/// else has changed; what came before it may be recorded.
 pub(super) async fn outcomes(context: &Context<'_>, outcomes: &[(usize, Outcome)]) -> Result<()> {
-    let operator = context.operator;
-    let deliveries: Vec<String> = outcomes
-        .iter()
-        .map(|(slot, _)| context.delivery(*slot))
-        .collect();
-    let entries = deliveries.iter().map(|delivery| records::ledger(delivery));
-    let drafts = outcomes.iter().map(|(slot, _)| &context.item(*slot).draft);
-    let keys: Vec<Key> = entries.chain(drafts.map(|id| records::draft(id))).collect();
-    let mut entries = operator.store.get(&keys).await?;
-    let drafts = entries.split_off(outcomes.len());
-    let mut commits = Vec::with_capacity(outcomes.len());
-    for (at, ((_, outcome), (entry, draft))) in outcomes
-        .iter()
-        .zip(entries.into_iter().zip(drafts))
-        .enumerate()
-    {
-        let Some(entry) = parse::<LedgerEntry>(&keys[at], entry)? else {
-            return Err(DispatchError::NotFound {
-                what: "ledger entry",
-                id: keys[at].to_string(),
-            });
-        };
-        let draft = parse::<Draft>(&keys[outcomes.len() + at], draft)?;
-        commits.push(one(context, outcome, entry, draft)?);
-    }
-    let committed = commit_each(&*operator.store, &*operator.ids, commits).await?;
-    for (delivery, outcome) in deliveries.into_iter().zip(committed) {
-        match outcome {
-            CommitOutcome::Committed => {}
-            CommitOutcome::Refused { guard: 1 } => return Err(lease_lost()),
-            CommitOutcome::Refused { .. } => {
-                return Err(DispatchError::Conflict {
-                    what: "ledger entry",
-                    id: delivery,
-                });
-            }
+    for outcomes in outcomes.chunks(TOGETHER) {
+        if context.locks.is_none() {
+            each(context, outcomes).await?;
+        } else {
+            told(context, outcomes).await?;
         }
     }
     Ok(())
+}
+
+async fn each(context: &Context<'_>, outcomes: &[(usize, Outcome)]) -> Result<()> {
+    let operator = context.operator;
+    let known = read(context, outcomes).await?;
+    let commits = known.into_iter().map(|known| (known.guards, known.writes));
+    let committed = commit_each(&*operator.store, &*operator.ids, commits.collect()).await?;
+    for ((slot, _), outcome) in outcomes.iter().zip(committed) {
+        match outcome {
+            CommitOutcome::Committed => {}
+            CommitOutcome::Refused { guard: FENCE } => return Err(lease_lost()),
+            CommitOutcome::Refused { .. } => return Err(changed(context.delivery(*slot))),
+        }
+    }
+    Ok(())
+}
+
+async fn told(context: &Context<'_>, outcomes: &[(usize, Outcome)]) -> Result<()> {
+    let operator = context.operator;
+    let (store, ids) = (&*operator.store, &*operator.ids);
+    let _beside = context.beside.lock().await;
+    for _ in 0..ATTEMPTS {
+        let known = read(context, outcomes).await?;
+        let daily = DailyRecord::read(store, context.today()).await?;
+        let news = outcomes.iter().zip(&known).filter(|(_, it)| it.is_news);
+        let messages: Vec<_> = news
+            .map(|((slot, _), _)| context.item(*slot))
+            .map(|item| (&item.recipient, item.medium))
+            .collect();
+        let mut guards = vec![daily.guard()];
+        let mut writes = vec![daily.with(&messages, operator.clock.now())];
+        if messages.is_empty() {
+            (guards, writes) = Default::default();
+        }
+        let daily_guards = guards.len();
+        for known in known {
+            guards.extend(known.guards);
+            writes.extend(known.writes);
+        }
+        let fences: Vec<bool> = guards
+            .iter()
+            .map(|it| matches!(it, Guard::Fence { .. }))
+            .collect();
+        match commit(store, ids, guards, writes).await? {
+            CommitOutcome::Committed => return Ok(()),
+            CommitOutcome::Refused { guard } if guard < daily_guards => {}
+            CommitOutcome::Refused { guard } if fences[guard] => return Err(lease_lost()),
+            CommitOutcome::Refused { .. } => {
+                let first = outcomes.first().map(|(slot, _)| context.delivery(*slot));
+                return Err(changed(first.unwrap_or_default()));
+            }
+        }
+    }
+    Err(DispatchError::Conflict {
+        what: "daily record",
+        id: context.today().to_string(),
+    })
+}
+
+/// The commits that record these outcomes, over what the store has now.
+async fn read(context: &Context<'_>, outcomes: &[(usize, Outcome)]) -> Result<Vec<Known>> {
+    let entries = outcomes
+        .iter()
+        .map(|(slot, _)| records::ledger(&context.delivery(*slot)));
+    let drafts = outcomes
+        .iter()
+        .map(|(slot, _)| records::draft(&context.item(*slot).draft));
+    let keys: Vec<Key> = entries.chain(drafts).collect();
+    let mut entries = context.operator.store.get(&keys).await?;
+    let drafts = entries.split_off(outcomes.len());
+    let (entry_keys, draft_keys) = keys.split_at(outcomes.len());
+    let entries = entry_keys.iter().zip(entries);
+    let drafts = draft_keys.iter().zip(drafts);
+    let mut known = Vec::with_capacity(outcomes.len());
+    for ((_, outcome), ((entry_key, entry), (draft_key, draft))) in
+        outcomes.iter().zip(entries.zip(drafts))
+    {
+        let Some(entry) = parse::<LedgerEntry>(entry_key, entry)? else {
+            return Err(DispatchError::NotFound {
+                what: "ledger entry",
+                id: entry_key.to_string(),
+            });
+        };
+        known.push(one(context, outcome, entry, parse(draft_key, draft)?)?);
+    }
+    Ok(known)
 }
 
 fn parse<T: DeserializeOwned>(key: &Key, found: Option<Versioned>) -> Result<Option<(T, Version)>> {
@@ -87,10 +161,11 @@ fn one(
     outcome: &Outcome,
     (entry, version): (LedgerEntry, Version),
     draft: Option<(Draft, Version)>,
-) -> Result<(Vec<Guard>, Vec<Write>)> {
+) -> Result<Known> {
     let operator = context.operator;
     let now = operator.clock.now();
     let next = entry.after(outcome, &rfc3339(now));
+    // The fence stands at `FENCE`.
     let mut guards = vec![Guard::Unchanged(entry.key(), version), fence(context)];
     let mut writes = vec![next.put()?];
     if let Some((draft, version)) = draft {
@@ -126,7 +201,12 @@ fn one(
     let event = history::Event::new(&operator.ids.id(), now, &operator.holder, kind, &next.id);
     let detail = next.receipt.clone().unwrap_or_else(|| next.reason.clone());
     writes.extend(event.about(&next.item.recipient).because(detail).writes()?);
-    Ok((guards, writes))
+    Ok(Known {
+        guards,
+        writes,
+        is_news: entry.state == DeliveryState::Intended
+            && matches!(outcome, Outcome::Accepted { .. } | Outcome::Unknown { .. }),
+    })
 }
 
 /// Gives the batch its final status.
@@ -152,11 +232,18 @@ pub(super) async fn settle(
     let guards = vec![Guard::Unchanged(key, version), fence(context)];
     match commit(store, &*operator.ids, guards, writes).await? {
         CommitOutcome::Committed => Ok(next),
-        CommitOutcome::Refused { guard: 1 } => Err(lease_lost()),
+        CommitOutcome::Refused { guard: FENCE } => Err(lease_lost()),
         CommitOutcome::Refused { .. } => Err(DispatchError::Conflict {
             what: "batch",
             id: next.id,
         }),
+    }
+}
+
+fn changed(delivery: String) -> DispatchError {
+    DispatchError::Conflict {
+        what: "ledger entry",
+        id: delivery,
     }
 }
 

@@ -12,9 +12,6 @@ use crate::channel::{Outcome, Proof};
 use crate::error::{DispatchError, Result};
 use crate::ledger::{self, DeliveryState, LedgerEntry};
 
-/// Outcomes recorded in one round trip.
-const TOGETHER: usize = 100;
-
 /// A slot for each item. What an interrupted run had claimed, and what nobody knew, is asked for
 /// first.
 ///
@@ -51,11 +48,7 @@ pub(super) async fn slots(context: &Context<'_>) -> Result<Vec<Slot>> {
         news.retain(|(slot, outcome)| {
             intended.contains(slot) || !matches!(outcome, Outcome::Unknown { .. })
         });
-        for news in news.chunks(TOGETHER) {
-            record::outcomes(context, news).await?;
-            let first = news.iter().filter(|(slot, _)| intended.contains(slot));
-            context.tell(&first.cloned().collect::<Vec<_>>()).await?;
-        }
+        record::outcomes(context, &news).await?;
         for (slot, outcome) in news {
             slots[slot].state = SlotState::Ended(outcome);
         }

@@ -45,15 +45,28 @@ pub struct Gate {
 impl Gate {
     /// The verdict now; a stop that cannot be read counts as set.
     pub async fn verdict(&self, store: &dyn StateStore) -> Verdict {
-        let mut inputs = self.inputs.clone();
-        inputs.stop_env = self.brake.environment();
-        inputs.stop_file = self.brake.file();
-        inputs.stop_flag = match caio_state::stop::read(store).await {
+        let flag = match caio_state::stop::read(store).await {
             Ok(None) => StopFlag::Clear,
             Ok(Some(_)) => StopFlag::Set,
             Err(_) => StopFlag::Unreadable,
         };
-        safety::verdict(&inputs)
+        self.verdict_with(flag)
+    }
+
+    /// Why nothing may be claimed, as far as the store need not be asked: its flag is a guard of
+    /// every claim.
+    pub(super) fn held_back(&self) -> Option<String> {
+        blocked(&self.verdict_with(StopFlag::Clear))
+    }
+
+    /// What needs no waiting is asked last.
+    fn verdict_with(&self, stop_flag: StopFlag) -> Verdict {
+        safety::verdict(&safety::Inputs {
+            stop_env: self.brake.environment(),
+            stop_file: self.brake.file(),
+            stop_flag,
+            ..self.inputs.clone()
+        })
     }
 }
 

@@ -1,9 +1,10 @@
 //! The process ends at every step of a run, one after the other: nobody is written to twice, nobody
 //! is lost.
 //!
-//! A step is a call of the store or of the channel. Each one is cut twice: before it has its effect,
-//! and after it while the answer is still on its way. What follows is a new process: another executor,
-//! once the lease of the first has ended.
+//! A step is a call of the store or of the channel. Each one is cut three times: before it has its
+//! effect, after it while the answer is still on its way, and, where several commits are sent together,
+//! in their midst. Calls overlap, so what else was under way is cut wherever it was. What follows is a new
+//! process: another executor, once the lease of the first has ended.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,50 +15,66 @@ use caio_core::batch::{Batch, BatchStatus};
 use caio_core::terms::{Motion, Provider};
 use caio_dispatch::channel::{Channel, Container, Outcome, Outgoing, Prepared, Proof};
 use caio_dispatch::ledger::{self, DeliveryState, LedgerEntry};
-use caio_dispatch::operator::Operator;
+use caio_dispatch::operator::{Operator, Permits};
 use caio_dispatch::plan;
-use caio_state::{
-    Capabilities, CommitOutcome, Key, Page, Range, RangeEntry, Sink, StateStore, StoreError, Txn,
-    Versioned,
-};
-use jiff::{SignedDuration, Timestamp};
+use caio_state::{CommitOutcome, Key, StateStore, StoreError, Txn};
+use jiff::SignedDuration;
 use tokio::sync::Notify;
 
+use crate::wrapped::{Between, Wrapped};
 use crate::{World, worlds, worlds_with_our_time};
 
-const PEOPLE: usize = 3;
+const PEOPLE: usize = 4;
+
+/// How far the last step gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cut {
+    Before,
+    Amid,
+    After,
+}
 
 /// Where the process ends.
 #[derive(Debug)]
 struct Death {
     /// Steps that are left.
     left: AtomicUsize,
-    /// The last step has its effect.
-    after: bool,
+    cut: Cut,
     died: Notify,
 }
 
 impl Death {
-    fn at(step: usize, after: bool) -> Arc<Self> {
+    fn at(step: usize, cut: Cut) -> Arc<Self> {
         Arc::new(Self {
             left: AtomicUsize::new(step),
-            after,
+            cut,
             died: Notify::new(),
         })
     }
 
     /// Makes a step, or never returns.
     async fn step<T>(&self, step: impl Future<Output = T>) -> T {
-        let left = self.left.load(Ordering::SeqCst);
-        self.left.store(left.saturating_sub(1), Ordering::SeqCst);
-        if left != 1 {
+        if !self.is_last() {
             return step.await;
         }
-        if self.after {
+        if self.cut != Cut::Before {
             step.await;
         }
+        self.die().await
+    }
+
+    fn is_last(&self) -> bool {
+        let count = |left: usize| Some(left.saturating_sub(1));
+        let left = self
+            .left
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, count);
+        left == Ok(1)
+    }
+
+    async fn die(&self) -> ! {
         self.died.notify_one();
-        std::future::pending().await
+        std::future::pending::<()>().await;
+        unreachable!()
     }
 
     fn has_come(&self) -> bool {
@@ -75,47 +92,33 @@ impl<T: std::fmt::Display + ?Sized> std::fmt::Display for Mortal<T> {
 }
 
 #[async_trait]
-impl StateStore for Mortal<dyn StateStore> {
-    fn capabilities(&self) -> Capabilities {
-        self.1.capabilities()
+impl Between for Death {
+    async fn read(&self) -> Result<(), StoreError> {
+        if self.is_last() && self.cut == Cut::Before {
+            self.die().await;
+        }
+        Ok(())
     }
-    async fn get(&self, keys: &[Key]) -> Result<Vec<Option<Versioned>>, StoreError> {
-        self.0.step(self.1.get(keys)).await
-    }
-    async fn counters(&self, keys: &[Key]) -> Result<Vec<u64>, StoreError> {
-        self.0.step(self.1.counters(keys)).await
-    }
-    async fn scan(
+    async fn commit(
         &self,
-        prefix: &str,
-        after: Option<&Key>,
-        limit: usize,
-    ) -> Result<Page<(Key, Versioned), Key>, StoreError> {
-        self.0.step(self.1.scan(prefix, after, limit)).await
+        store: &dyn StateStore,
+        txns: &[Txn],
+    ) -> Result<Vec<CommitOutcome>, StoreError> {
+        if !self.is_last() {
+            return store.commit_many(txns).await;
+        }
+        let done = match self.cut {
+            Cut::Before => 0,
+            Cut::Amid => txns.len().div_ceil(2),
+            Cut::After => txns.len(),
+        };
+        store.commit_many(&txns[..done]).await?;
+        self.die().await
     }
-    async fn range(
-        &self,
-        index: &str,
-        range: &Range,
-        after: Option<&RangeEntry>,
-        limit: usize,
-    ) -> Result<Page<RangeEntry, RangeEntry>, StoreError> {
-        self.0.step(self.1.range(index, range, after, limit)).await
-    }
-    async fn commit(&self, txn: &Txn) -> Result<CommitOutcome, StoreError> {
-        self.0.step(self.1.commit(txn)).await
-    }
-    async fn commit_many(&self, txns: &[Txn]) -> Result<Vec<CommitOutcome>, StoreError> {
-        self.0.step(self.1.commit_many(txns)).await
-    }
-    async fn export(&self, sink: &mut dyn Sink) -> Result<(), StoreError> {
-        self.0.step(self.1.export(sink)).await
-    }
-    async fn now(&self) -> Result<Timestamp, StoreError> {
-        self.1.now().await
-    }
-    async fn ping(&self) -> Result<(), StoreError> {
-        self.1.ping().await
+    async fn after(&self) {
+        if self.has_come() {
+            self.die().await;
+        }
     }
 }
 
@@ -148,11 +151,12 @@ impl Channel for Mortal<dyn Channel> {
 }
 
 /// Runs until the process ends at that step; `false` when the run has fewer steps.
-async fn run_until(world: &World, batch: &Batch, death: &Arc<Death>, name: &str) -> bool {
+async fn run_until(world: &World, batch: &Batch, death: &Arc<Death>, (name, permits): Who) -> bool {
     let channel: Arc<dyn Channel> = world.channel.clone();
     let channel: Arc<dyn Channel> = Arc::new(Mortal(Arc::clone(death), channel));
     let operator = Operator {
-        store: Arc::new(Mortal(Arc::clone(death), world.store.clone())),
+        store: Wrapped::new(&world.store, death),
+        permits: Permits::new(permits),
         ..world.operator_with(name, channel)
     };
     tokio::select! {
@@ -161,6 +165,9 @@ async fn run_until(world: &World, batch: &Batch, death: &Arc<Death>, name: &str)
     }
     death.has_come()
 }
+
+/// An executor's name, and how many calls it makes at one time.
+type Who = (&'static str, usize);
 
 /// The time of whoever died is over.
 async fn later(world: &World, batch: &Batch) {
@@ -193,27 +200,29 @@ async fn nobody_twice_nobody_lost(world: &World, batch: &Batch, what: &str) {
 }
 
 /// Each step of a run is the last one of its process, then each step of the run that follows.
-async fn every_step(chunk: usize, worlds: impl Fn() -> Vec<World>, second: &[usize]) -> usize {
+async fn every_step(permits: usize, worlds: impl Fn() -> Vec<World>, second: &[usize]) -> usize {
     let mut deaths = 0;
-    for after in [false, true] {
+    for cut in [Cut::Before, Cut::Amid, Cut::After] {
         for step in 1.. {
             let mut reached = false;
             for again in [0].iter().chain(second) {
                 for world in worlds() {
                     let batch = world.approved(PEOPLE).await;
+                    let chunk = world.channel.chunk();
                     let what = format!(
-                        "{} chunk {chunk}, step {step} ({after}), {again}",
+                        "{} chunk {chunk}, permits {permits}, step {step} ({cut:?}), {again}",
                         world.store
                     );
-                    let died = run_until(&world, &batch, &Death::at(step, after), "one").await;
+                    let died =
+                        run_until(&world, &batch, &Death::at(step, cut), ("one", permits)).await;
                     reached |= died;
                     if died {
                         deaths += 1;
                         later(&world, &batch).await;
                     }
                     if *again > 0 && died {
-                        let death = Death::at(*again, !after);
-                        run_until(&world, &batch, &death, "two").await;
+                        let death = Death::at(*again, cut);
+                        run_until(&world, &batch, &death, ("two", permits)).await;
                         later(&world, &batch).await;
                     }
                     let status = caio_dispatch::batches::one(&*world.store, &batch.id).await;
@@ -238,17 +247,17 @@ async fn every_step(chunk: usize, worlds: impl Fn() -> Vec<World>, second: &[usi
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_that_ends_at_any_step_sends_nothing_twice_and_loses_nobody() {
     let mut deaths = 0;
-    for chunk in [1, 2] {
+    for (chunk, permits, second) in [(2, 1, &[1, 4, 9, 14][..]), (1, 3, &[4, 11]), (2, 2, &[])] {
         let ours = || vec![worlds_with_our_time(chunk).remove(0)];
-        deaths += every_step(chunk, ours, &[1, 4, 9, 14]).await;
+        deaths += every_step(permits, ours, second).await;
     }
     println!("{deaths} deaths in memory");
-    assert!(deaths > 400, "{deaths}");
+    assert!(deaths > 600, "{deaths}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_same_over_every_store() {
-    let deaths = every_step(2, || worlds(2), &[]).await;
+    let deaths = every_step(3, || worlds(1), &[]).await;
     println!("{deaths} deaths over all stores");
-    assert!(deaths > 100, "{deaths}");
+    assert!(deaths > 200, "{deaths}");
 }

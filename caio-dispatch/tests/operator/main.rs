@@ -4,11 +4,14 @@
 mod cadence;
 mod coexist;
 mod crash;
+mod flip;
+mod races;
 mod scenarios;
 mod shadow;
 mod tidy;
 mod unknown;
 mod world;
+mod wrapped;
 
 use std::sync::Arc;
 
@@ -51,33 +54,6 @@ async fn a_batch_goes_out_once_each_person_with_their_own_words() {
         assert_eq!(world.received().len(), 3);
         let entries = ledger::of_batch(&*world.store, &batch.id).await.unwrap();
         assert!(entries.iter().all(|it| it.state == DeliveryState::Accepted));
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn scenario_01_many_executors_at_once_upload_exactly_once() {
-    for world in worlds(1) {
-        let batch = world.approved(5).await;
-        let tasks: Vec<_> = (0..8)
-            .map(|number| {
-                let operator = world.operator(&format!("executor {number}"));
-                let id = batch.id.clone();
-                tokio::spawn(async move { operator.execute(&id, Motion::Outbound).await })
-            })
-            .collect();
-        let mut won = 0;
-        for task in tasks {
-            match task.await.unwrap() {
-                Ok(report) => {
-                    won += usize::from(report.items.iter().any(|it| it.state == "accepted"));
-                }
-                Err(error) => assert!(
-                    ["lease.held", "batch.wrong_status"].contains(&error.code()),
-                    "{error}"
-                ),
-            }
-        }
-        assert_eq!((won, world.received().len()), (1, 5));
     }
 }
 

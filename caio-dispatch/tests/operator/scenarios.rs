@@ -14,12 +14,10 @@ use caio_dispatch::migrate::Migrate;
 use caio_dispatch::operator::check_item;
 use caio_dispatch::plan::PlanRequest;
 use caio_dispatch::{batches, doctor, history, ledger, plan, records, review};
-use caio_state::{
-    Capabilities, CommitOutcome, Key, Page, Range, RangeEntry, Sink, StateStore, StateStoreExt,
-    StoreError, Txn, Versioned, Write, stop,
-};
-use jiff::{SignedDuration, Timestamp};
+use caio_state::{Key, Range, StateStoreExt, StoreError, Write, stop};
+use jiff::SignedDuration;
 
+use crate::wrapped::{Between, Wrapped};
 use crate::{World, keys, worlds};
 
 const EXECUTED: &str = r#"{"batch_id": "batch_0a1b2c3d", "created_at": "2026-03-02T14:00:00.000123+00:00", "motion": "outbound", "status": "executed", "leads_preview": [], "approved_shadow_email_ids": []}"#;
@@ -80,17 +78,21 @@ async fn scenario_03_a_stale_approved_file_never_replaces_what_was_executed() {
     }
 }
 
-/// A store in which one read fails: the n-th, from 1.
+/// One read fails: the n-th, from 1.
 #[derive(Debug)]
-struct FailingOnce {
-    store: Arc<dyn StateStore>,
-    left: AtomicUsize,
-}
+struct FailingOnce(AtomicUsize);
 
 impl FailingOnce {
-    fn read(&self) -> Result<(), StoreError> {
-        let left = self.left.load(Ordering::SeqCst);
-        self.left.store(left.saturating_sub(1), Ordering::SeqCst);
+    fn has_failed(&self) -> bool {
+        self.0.load(Ordering::SeqCst) == 0
+    }
+}
+
+#[async_trait]
+impl Between for FailingOnce {
+    async fn read(&self) -> Result<(), StoreError> {
+        let left = self.0.load(Ordering::SeqCst);
+        self.0.store(left.saturating_sub(1), Ordering::SeqCst);
         if left == 1 {
             return Err(StoreError::Unavailable {
                 backend: "failing",
@@ -99,66 +101,6 @@ impl FailingOnce {
             });
         }
         Ok(())
-    }
-
-    fn has_failed(&self) -> bool {
-        self.left.load(Ordering::SeqCst) == 0
-    }
-}
-
-impl std::fmt::Display for FailingOnce {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "failing {}", self.store)
-    }
-}
-
-#[async_trait]
-impl StateStore for FailingOnce {
-    fn capabilities(&self) -> Capabilities {
-        self.store.capabilities()
-    }
-    async fn get(&self, keys: &[Key]) -> Result<Vec<Option<Versioned>>, StoreError> {
-        self.read()?;
-        self.store.get(keys).await
-    }
-    async fn counters(&self, keys: &[Key]) -> Result<Vec<u64>, StoreError> {
-        self.read()?;
-        self.store.counters(keys).await
-    }
-    async fn scan(
-        &self,
-        prefix: &str,
-        after: Option<&Key>,
-        limit: usize,
-    ) -> Result<Page<(Key, Versioned), Key>, StoreError> {
-        self.read()?;
-        self.store.scan(prefix, after, limit).await
-    }
-    async fn range(
-        &self,
-        index: &str,
-        range: &Range,
-        after: Option<&RangeEntry>,
-        limit: usize,
-    ) -> Result<Page<RangeEntry, RangeEntry>, StoreError> {
-        self.read()?;
-        self.store.range(index, range, after, limit).await
-    }
-    async fn commit(&self, txn: &Txn) -> Result<CommitOutcome, StoreError> {
-        self.store.commit(txn).await
-    }
-    async fn commit_many(&self, txns: &[Txn]) -> Result<Vec<CommitOutcome>, StoreError> {
-        self.store.commit_many(txns).await
-    }
-    async fn export(&self, sink: &mut dyn Sink) -> Result<(), StoreError> {
-        self.store.export(sink).await
-    }
-
-    async fn now(&self) -> Result<Timestamp, StoreError> {
-        self.store.now().await
-    }
-    async fn ping(&self) -> Result<(), StoreError> {
-        self.store.ping().await
     }
 }
 
@@ -172,12 +114,9 @@ async fn documents(world: &World) -> Vec<String> {
 /// Runs a batch of one while the n-th read fails; `false` when the run needs fewer reads.
 async fn run_with_a_failing_read(world: &World, n: usize) -> bool {
     let batch = world.approved(1).await;
-    let failing = Arc::new(FailingOnce {
-        store: world.store.clone(),
-        left: AtomicUsize::new(n),
-    });
+    let failing = Arc::new(FailingOnce(AtomicUsize::new(n)));
     let mut operator = world.operator("one");
-    operator.store = failing.clone();
+    operator.store = Wrapped::new(&world.store, &failing);
     let before = documents(world).await;
     let first = operator.execute(&batch.id, Motion::Outbound).await;
     if !failing.has_failed() {

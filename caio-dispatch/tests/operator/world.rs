@@ -91,37 +91,39 @@ impl World {
     }
 
     pub(crate) async fn draft(&self, number: usize) -> String {
-        let recipient = person(number);
-        let draft = Draft {
-            id: draft_id(&recipient, Medium::Email, Step::FIRST),
-            status: DraftStatus::Pending,
-            to: recipient.to_string(),
-            recipient,
-            name: "Kim".to_owned(),
-            company: "Acorn".to_owned(),
-            medium: Medium::Email,
-            step: Step::FIRST,
-            motion: Motion::Outbound,
-            tier: Tier::One,
-            score: 90,
-            model: ModelRef {
-                name: "m".to_owned(),
-                digest: "d".to_owned(),
-            },
-            campaign: "nurture_sequence".to_owned(),
-            subject: format!("Subject {number}"),
-            body: format!("Body {number}"),
-            placeholder_sender: false,
-            facts_digest: String::new(),
-            via: None,
-            source: String::new(),
-            flags: vec![],
-            created_at: "2026-03-02T12:00:00.000000Z".to_owned(),
-            decisions: vec![],
-        };
+        let draft = draft(number);
         self.commit(records::put_draft(&draft, None).unwrap()).await;
         self.review().approve(&draft.id).await.unwrap();
         draft.id
+    }
+
+    /// Approved drafts for so many people, a hundred in a commit.
+    pub(crate) async fn fill(&self, size: usize) {
+        self.we_send().await;
+        let now = self.clock.now();
+        let numbers: Vec<usize> = (0..size).collect();
+        for numbers in numbers.chunks(100) {
+            let drafts = numbers
+                .iter()
+                .map(|it| draft(*it).approve("ann", now).unwrap());
+            let writes = drafts.flat_map(|it| records::put_draft(&it, None).unwrap());
+            self.commit(writes.collect()).await;
+        }
+    }
+
+    /// An approved batch of everything that may go, of so many at most.
+    pub(crate) async fn batch_of(&self, room: u32) -> Batch {
+        let request = PlanRequest {
+            room,
+            ..Self::request()
+        };
+        let plan = plan::plan(&*self.store, &request).await.unwrap();
+        let batch = plan::batch(&plan, &request, &*self.clock, &*self.ids).unwrap();
+        self.batches().add(&batch).await.unwrap();
+        self.batches()
+            .approve(&batch.id, &batch.digest, None, &keys())
+            .await
+            .unwrap()
     }
 
     pub(crate) fn review(&self) -> Review<'_> {
@@ -187,15 +189,9 @@ impl World {
         for number in 0..size {
             self.draft(number).await;
         }
-        let request = Self::request();
-        let plan = plan::plan(&*self.store, &request).await.unwrap();
-        assert_eq!(plan.offered.len(), size);
-        let batch = plan::batch(&plan, &request, &*self.clock, &*self.ids).unwrap();
-        self.batches().add(&batch).await.unwrap();
-        self.batches()
-            .approve(&batch.id, &batch.digest, None, &keys())
-            .await
-            .unwrap()
+        let batch = self.batch_of(100).await;
+        assert_eq!(batch.items.len(), size);
+        batch
     }
 
     pub(crate) fn operator(&self, holder: &str) -> Operator {
@@ -256,6 +252,38 @@ impl World {
             expires_in: None,
         }])
         .await;
+    }
+}
+
+/// A pending draft for a person.
+fn draft(number: usize) -> Draft {
+    let recipient = person(number);
+    Draft {
+        id: draft_id(&recipient, Medium::Email, Step::FIRST),
+        status: DraftStatus::Pending,
+        to: recipient.to_string(),
+        recipient,
+        name: "Kim".to_owned(),
+        company: "Acorn".to_owned(),
+        medium: Medium::Email,
+        step: Step::FIRST,
+        motion: Motion::Outbound,
+        tier: Tier::One,
+        score: 90,
+        model: ModelRef {
+            name: "m".to_owned(),
+            digest: "d".to_owned(),
+        },
+        campaign: "nurture_sequence".to_owned(),
+        subject: format!("Subject {number}"),
+        body: format!("Body {number}"),
+        placeholder_sender: false,
+        facts_digest: String::new(),
+        via: None,
+        source: String::new(),
+        flags: vec![],
+        created_at: "2026-03-02T12:00:00.000000Z".to_owned(),
+        decisions: vec![],
     }
 }
 
