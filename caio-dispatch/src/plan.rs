@@ -50,8 +50,8 @@ pub struct PlanRequest {
 /// The answer.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// Drafts that may go, best score first.
-    pub offered: Vec<Draft>,
+    /// What may go, best score first; the letters stay in the store.
+    pub offered: Vec<BatchItem>,
     /// Drafts that may not, with every reason.
     pub refused: Vec<RefusedDraft>,
     /// Approved drafts are left because the batch is full.
@@ -145,7 +145,7 @@ impl Draw {
                     reasons.push("the same person is in the batch already".to_owned());
                 }
                 if reasons.is_empty() {
-                    plan.offered.push(draft.clone());
+                    plan.offered.push(item(draft, request.via));
                     room -= 1;
                     if let Some(left) = self.rooms.get_mut(&medium) {
                         *left -= 1;
@@ -182,11 +182,7 @@ pub fn batch(
     clock: &dyn Clock,
     ids: &dyn IdSource,
 ) -> Result<Batch> {
-    let items: Vec<BatchItem> = plan
-        .offered
-        .iter()
-        .map(|draft| item(draft, request.via))
-        .collect();
+    let items = plan.offered.clone();
     let drafts: Vec<&str> = items.iter().map(|item| item.draft.as_str()).collect();
     let scope = PreviewScope {
         motion: Some(request.motion.as_str()),

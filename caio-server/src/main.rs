@@ -32,6 +32,8 @@ fn main() -> ExitCode {
         }
     };
     let environment = wiring::environment();
+    #[cfg(feature = "kill-points")]
+    wiring::arm(&environment);
     let printer = printer::Printer::new(&cli.global, &environment);
     let outcome = Context::new(&cli.global, environment, printer.clone())
         .and_then(|context| wiring::block_on(commands::run(context, cli.command)));

@@ -3,6 +3,8 @@
 mod brake;
 mod channels;
 mod keys;
+#[cfg(feature = "kill-points")]
+mod kill;
 mod store;
 
 use std::collections::BTreeMap;
@@ -24,6 +26,8 @@ use crate::exit::{Exit, Failure, Result};
 use crate::printer::Printer;
 
 pub(crate) use channels::Channels;
+#[cfg(feature = "kill-points")]
+pub(crate) use kill::arm;
 use store::StoreUrl;
 
 /// Everything a command needs.

@@ -42,6 +42,8 @@ impl Sandbox {
         let agent = Agent::config_builder()
             .http_status_as_error(false)
             .allow_non_standard_methods(true)
+            // A connection that is kept may be closed by the other side just when it is used.
+            .max_idle_connections(0)
             .build()
             .new_agent();
         Self {

@@ -65,6 +65,11 @@ pub const VARIABLES: &[EnvVar] = &[
         "240000",
         "How long a run that died keeps others out, in milliseconds.",
     ),
+    plain(
+        "CAIO_LEADS_PER_CALL",
+        "",
+        "Most leads in one provider call; what the provider takes when unset.",
+    ),
     secret(
         "CAIO_SEAL_KEYS",
         "Keys of the approval seal, `id:base64,id2:base64`: the first signs, all verify; 32 bytes or more each.",

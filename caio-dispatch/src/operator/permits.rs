@@ -8,6 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 #[derive(Debug, Clone)]
 pub struct Permits {
     count: usize,
+    leads: usize,
     free: Arc<Semaphore>,
 }
 
@@ -22,8 +23,23 @@ impl Permits {
         let count = count.clamp(1, Self::MOST);
         Self {
             count,
+            leads: usize::MAX,
             free: Arc::new(Semaphore::new(count)),
         }
+    }
+
+    /// The same, each for at most so many leads, at least one; a channel may take fewer in a call.
+    #[must_use]
+    pub fn for_leads(self, leads: usize) -> Self {
+        Self {
+            leads: leads.max(1),
+            ..self
+        }
+    }
+
+    /// Most leads in one call.
+    pub const fn leads(&self) -> usize {
+        self.leads
     }
 
     /// How many there are in all.

@@ -227,7 +227,7 @@ impl Operator {
                 pool: item.pool.clone(),
                 tier: item.tier,
             },
-            chunk: chunk.unwrap_or(1).max(1),
+            chunk: chunk.unwrap_or(1).clamp(1, self.permits.leads()),
         }
     }
 }

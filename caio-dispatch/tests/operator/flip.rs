@@ -10,7 +10,9 @@ use caio_core::batch::BatchStatus;
 use caio_core::limits::LimitPolicy;
 use caio_core::safety::StopFlag;
 use caio_core::terms::{Motion, Provider};
-use caio_dispatch::channel::{Channel, Container, Outcome, Outgoing, Proof, RecordingChannel};
+use caio_dispatch::channel::{
+    Channel, Container, Outcome, Outgoing, Prepared, Proof, RecordingChannel,
+};
 use caio_dispatch::coexist::PythonLocks;
 use caio_dispatch::ledger::{self, DeliveryState, LedgerEntry};
 use caio_dispatch::operator::{Brake, Gate, Operator, Permits};
@@ -173,6 +175,9 @@ impl Channel for Flipping {
     }
     fn settles_within(&self) -> SignedDuration {
         self.inner.settles_within()
+    }
+    fn prepare(&self, container: &Container, items: &[Outgoing]) -> Prepared {
+        self.inner.prepare(container, items)
     }
     async fn deliver(&self, container: &Container, items: &[Outgoing]) -> Vec<Outcome> {
         if self.calls.fetch_add(1, Ordering::SeqCst) + 1 == AT {

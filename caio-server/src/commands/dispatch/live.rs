@@ -102,19 +102,27 @@ fn lease(context: &Context) -> Result<SignedDuration> {
     Ok(given.map_or(LEASE, |it| SignedDuration::from_millis(it.into())))
 }
 
-/// `CAIO_IN_FLIGHT`: provider calls at one time.
+/// `CAIO_IN_FLIGHT`: provider calls at one time; `CAIO_LEADS_PER_CALL`: most leads in each.
 fn permits(context: &Context) -> Result<Permits> {
-    let given = number(context, "CAIO_IN_FLIGHT", "number of calls from 1 to 256")?;
-    let Some(count) = given else {
-        return Ok(Permits::default());
+    let calls = at_least_one(context, "CAIO_IN_FLIGHT", Permits::MOST)?;
+    let leads = at_least_one(context, "CAIO_LEADS_PER_CALL", usize::MAX)?;
+    let permits = calls.map_or_else(Permits::default, Permits::new);
+    Ok(leads.map_or(permits.clone(), |leads| permits.for_leads(leads)))
+}
+
+fn at_least_one(context: &Context, name: &str, most: usize) -> Result<Option<usize>> {
+    let what = match most {
+        usize::MAX => "number from 1 on".to_owned(),
+        most => format!("number from 1 to {most}"),
     };
-    match usize::try_from(count) {
-        Ok(count @ 1..=Permits::MOST) => Ok(Permits::new(count)),
-        _ => Err(no_number(
-            "CAIO_IN_FLIGHT",
-            &count.to_string(),
-            "number of calls from 1 to 256",
-        )),
+    let given = number(context, name, &what)?;
+    let Some(given) = given else { return Ok(None) };
+    match usize::try_from(given)
+        .ok()
+        .filter(|it| (1..=most).contains(it))
+    {
+        None => Err(no_number(name, &given.to_string(), &what)),
+        some => Ok(some),
     }
 }
 
