@@ -38,7 +38,7 @@ pub(crate) struct Days {
     linkedin: Arc<RecordingChannel>,
     zone: TimeZone,
     mirror: bool,
-    day: usize,
+    pub(crate) day: usize,
     /// Day on which each touch went out, by person, medium and step.
     touches: BTreeMap<(String, Medium, u32), usize>,
 }
@@ -79,17 +79,12 @@ impl Days {
     }
 
     /// First e-mails to so many people, on their way and sent at once.
-    async fn begin(&mut self, people: usize) {
+    pub(crate) async fn begin(&mut self, people: usize) {
         for number in 0..people {
             self.world.commit(vec![lead(&person(number), true)]).await;
         }
         let batch = self.world.approved(people).await;
-        for motion in [Motion::Cadence, Motion::Revival] {
-            let tools = (&*self.world.clock as _, &*self.world.ids as _);
-            authority::give(&*self.world.store, tools, "ann", motion, System::Caio)
-                .await
-                .unwrap();
-        }
+        self.we_send().await;
         self.execute(&batch, Motion::Outbound).await.unwrap();
         self.sent().await;
         self.cadences().sync().await.unwrap();
@@ -115,6 +110,16 @@ impl Days {
             }
         }
         report
+    }
+
+    /// It is us who send follow-ups and revivals.
+    pub(crate) async fn we_send(&self) {
+        for motion in [Motion::Cadence, Motion::Revival] {
+            let tools = (&*self.world.clock as _, &*self.world.ids as _);
+            authority::give(&*self.world.store, tools, "ann", motion, System::Caio)
+                .await
+                .unwrap();
+        }
     }
 
     /// Everything that both channels received; a touch that came twice fails the test.
@@ -146,7 +151,7 @@ impl Days {
         }
     }
 
-    async fn signal(&self, person: &EmailKey, record: Value) {
+    pub(crate) async fn signal(&self, person: &EmailKey, record: Value) {
         self.world
             .commit(vec![Write::Put {
                 key: records::lead_status(person),
@@ -157,7 +162,7 @@ impl Days {
     }
 
     /// A person approves every draft that waits, and a batch of what may go.
-    async fn approve(&self, motion: Motion) -> Option<Batch> {
+    pub(crate) async fn approve(&self, motion: Motion) -> Option<Batch> {
         let store = &*self.world.store;
         let page = review::page(store, DraftStatus::Pending, None, 100)
             .await
@@ -184,7 +189,7 @@ impl Days {
     }
 
     /// What an operator does on one morning.
-    async fn morning(&mut self) {
+    pub(crate) async fn morning(&mut self) {
         self.cadences().draft(&writer(), 100).await.unwrap();
         if let Some(batch) = self.approve(Motion::Cadence).await {
             self.execute(&batch, Motion::Cadence).await.unwrap();
@@ -193,7 +198,7 @@ impl Days {
         self.cadences().sync().await.unwrap();
     }
 
-    fn next_day(&mut self) {
+    pub(crate) fn next_day(&mut self) {
         self.world.clock.advance(DAY);
         self.day += 1;
     }

@@ -6,6 +6,7 @@ mod coexist;
 mod crash;
 mod flip;
 mod races;
+mod revival;
 mod scenarios;
 mod shadow;
 mod tidy;
