@@ -35,6 +35,8 @@ pub struct ProviderRequest {
 pub struct Message<'a> {
     /// Delivery id; its first eight digits are kept at the provider.
     pub delivery: &'a str,
+    /// Position in the cadence.
+    pub step: Step,
     /// Address.
     pub to: &'a str,
     /// Given name, or `""`.

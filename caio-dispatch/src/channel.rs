@@ -58,6 +58,7 @@ impl Outgoing {
     pub fn message(&self) -> Message<'_> {
         Message {
             delivery: &self.delivery,
+            step: self.item.step,
             to: &self.to,
             first_name: &self.first_name,
             last_name: &self.last_name,

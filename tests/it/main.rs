@@ -3,6 +3,7 @@
 
 mod attack;
 mod bad_input;
+mod cadence;
 mod delivery;
 mod manners;
 mod migrate;

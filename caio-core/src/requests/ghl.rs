@@ -96,6 +96,7 @@ mod tests {
     fn message<'a>(subject: &'a str, body: &'a str) -> Message<'a> {
         Message {
             delivery: "0123456789abcdef",
+            step: crate::terms::Step::FIRST,
             to: "Kim@example.com",
             first_name: "Kim",
             last_name: "",

@@ -57,6 +57,7 @@ mod tests {
         };
         let message = Message {
             delivery: "0123456789abcdef",
+            step: crate::terms::Step::FIRST,
             to: "a@example.com",
             first_name: "Ann",
             last_name: "",

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{Campaign, Message, ProviderRequest, html, token};
-use crate::terms::Provider;
+use crate::terms::{Provider, Step};
 
 /// Most leads in one call.
 const LEADS_PER_CALL: usize = 1000;
@@ -15,6 +15,9 @@ pub(super) fn requests(campaign: &Campaign<'_>, messages: &[Message<'_>]) -> Vec
         path: "/campaigns".to_owned(),
         body: campaign_body(campaign),
     };
+    // In any campaign, as the vendor reads it: a follow-up is for whom another one holds already. What
+    // this campaign holds is counted as a duplicate, with or without.
+    let is_first = messages.iter().all(|it| it.step == Step::FIRST);
     let uploads = messages
         .chunks(LEADS_PER_CALL)
         .map(|chunk| ProviderRequest {
@@ -23,7 +26,7 @@ pub(super) fn requests(campaign: &Campaign<'_>, messages: &[Message<'_>]) -> Vec
             path: "/leads/add".to_owned(),
             body: json!({
                 "campaign_id": "{id of the campaign}",
-                "skip_if_in_campaign": true,
+                "skip_if_in_campaign": is_first,
                 "leads": chunk.iter().map(lead).collect::<Vec<_>>(),
             }),
         });
@@ -84,6 +87,7 @@ mod tests {
     fn message<'a>(to: &'a str, body: &'a str) -> Message<'a> {
         Message {
             delivery: "0123456789abcdef",
+            step: Step::FIRST,
             to,
             first_name: "",
             last_name: "",
