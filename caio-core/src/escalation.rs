@@ -1,13 +1,27 @@
-//! Who is told, and how loudly: the escalation rubric.
+//! Who is told, how loudly, and what counts as told: the escalation rubric.
 //!
-//! Level 1 is Slack, level 2 adds SMS, level 3 adds e-mail. A channel that is not configured does
-//! not count as told: the plan goes on to the next one (the Python system told nobody at level 1
-//! without Slack). Recipients come from configuration; none is compiled in.
+//! Level 1 is Slack, level 2 adds SMS, level 3 adds e-mail. As many ways are tried as the level has: a
+//! channel that is not configured, or that fails, does not count as told, and the next one takes its
+//! place (the Python system told nobody at level 1 without Slack, and called a fallback Slack).
+//! Recipients come from configuration; none is compiled in.
 
-use std::fmt;
+mod attempt;
+mod folding;
+mod subject;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::terms::terms;
+
+pub use attempt::{LONGEST_PAUSE, MOST_ATTEMPTS, Next, Told, next};
+pub use folding::{FOLD_WINDOW, Fold, Raised, fingerprint, raise};
+pub use subject::{BOUNCES_ALLOWED_PERCENT, BOUNCES_COUNT_FROM, Folds, Subject, bounce_rate};
 
 /// How loudly somebody is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "u8", from = "i64")]
 pub enum Level {
     /// Slack.
     One,
@@ -17,46 +31,30 @@ pub enum Level {
     Three,
 }
 
-/// A way to tell somebody.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum AlertChannel {
-    /// A Slack webhook.
-    Slack,
-    /// A text message.
-    Sms,
-    /// An e-mail.
-    Email,
+terms! {
+    /// A way to tell somebody.
+    AlertChannel, "alert channel", "slack, sms, email" {
+        /// A Slack webhook.
+        Slack = "slack",
+        /// A text message.
+        Sms = "sms",
+        /// An e-mail.
+        Email = "email",
+    }
 }
 
-/// What somebody is told about; it picks the level.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Subject {
-    /// A batch waits, for so many whole hours.
-    BatchWaiting {
-        /// Hours since it was created.
-        hours: u32,
-        /// From this many hours on it is one level louder; twice as many, two.
-        louder_after_hours: u32,
-    },
-    /// A batch expired with messages that were not sent.
-    BatchExpired,
-    /// A message whose outcome nobody knows.
-    UnknownOutcome,
-    /// A limit was reached.
-    LimitReached,
-    /// A provider's circuit breaker opened.
-    BreakerOpened,
-    /// The bounce rate is over its threshold.
-    BounceRate,
-    /// The emergency stop was set.
-    Stopped,
-    /// An item with a risk from 0 to 1.
-    Risk(f64),
-    /// A lead that shows interest, `hot` or less.
-    Interest {
-        /// It is a hot one.
-        hot: bool,
-    },
+terms! {
+    /// What became of one channel of an alert.
+    ChannelResult, "channel result", "sent, fell_back, not_configured, failed" {
+        /// It was taken.
+        Sent = "sent",
+        /// It failed, and another channel was told in its place.
+        FellBack = "fell_back",
+        /// Nobody can be told this way.
+        NotConfigured = "not_configured",
+        /// It failed for good, or ended unknown.
+        Failed = "failed",
+    }
 }
 
 impl Level {
@@ -88,27 +86,15 @@ impl Level {
     }
 }
 
-/// The level of a subject. A risk that is no number counts as the highest.
-pub fn level(subject: Subject) -> Level {
-    match subject {
-        Subject::BatchWaiting {
-            hours,
-            louder_after_hours,
-        } => match hours / louder_after_hours.max(1) {
-            0 => Level::One,
-            1 => Level::Two,
-            _ => Level::Three,
-        },
-        Subject::BatchExpired | Subject::LimitReached => Level::One,
-        Subject::Risk(risk) if risk < 0.7 => Level::One,
-        Subject::Risk(risk) if risk < 0.9 => Level::Two,
-        Subject::UnknownOutcome | Subject::BreakerOpened | Subject::Interest { hot: false } => {
-            Level::Two
-        }
-        Subject::BounceRate
-        | Subject::Stopped
-        | Subject::Risk(_)
-        | Subject::Interest { hot: true } => Level::Three,
+impl From<Level> for u8 {
+    fn from(level: Level) -> Self {
+        level.number()
+    }
+}
+
+impl From<i64> for Level {
+    fn from(number: i64) -> Self {
+        Self::from_number(number)
     }
 }
 
@@ -138,7 +124,7 @@ impl Configured {
 pub struct Plan {
     /// Told in this order, each whatever became of the others.
     pub tell: Vec<AlertChannel>,
-    /// Told, in this order, only if none above was reached.
+    /// Told, in this order, one for each channel of the level that is missing or fails.
     pub fallback: Vec<AlertChannel>,
     /// Channels of the level that are not configured.
     pub not_configured: Vec<AlertChannel>,
@@ -146,8 +132,8 @@ pub struct Plan {
 
 /// Who is told at `level`.
 ///
-/// Every configured channel of the level; the configured rest is the fallback for when none of them
-/// answers. Nobody at all only where nothing is configured, and then the plan says so.
+/// Every configured channel of the level; the configured rest stands in for those that are missing or
+/// fail, e-mail first. Nobody at all only where nothing is configured, and then the plan says so.
 pub fn plan(level: Level, configured: Configured) -> Plan {
     let (tell, not_configured) = level
         .channels()
@@ -164,103 +150,68 @@ pub fn plan(level: Level, configured: Configured) -> Plan {
     }
 }
 
+/// How a channel ended for one alert; a channel that is still being tried has no entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ended {
+    /// It was taken.
+    Sent,
+    /// It was not, or nobody knows, and it is not tried again.
+    Failed,
+}
+
 impl Plan {
     /// No channel is configured.
     pub const fn reaches_nobody(&self) -> bool {
         self.tell.is_empty() && self.fallback.is_empty()
     }
-}
 
-impl fmt::Display for AlertChannel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Slack => "slack",
-            Self::Sms => "sms",
-            Self::Email => "email",
-        })
+    /// Channels still to be tried, in order; empty when the alert is over.
+    pub fn due(&self, ended: &BTreeMap<AlertChannel, Ended>) -> Vec<AlertChannel> {
+        let failed = self
+            .used()
+            .filter(|it| ended.get(it) == Some(&Ended::Failed));
+        let stand_ins = self.not_configured.len() + failed.count();
+        let wanted = self.tell.iter().chain(self.fallback.iter().take(stand_ins));
+        wanted
+            .filter(|channel| !ended.contains_key(channel))
+            .copied()
+            .collect()
+    }
+
+    /// What to report of each channel that the plan names, once nothing is due any more. A failed one
+    /// fell back where another took its place; those that are not configured are served first.
+    pub fn results(
+        &self,
+        ended: &BTreeMap<AlertChannel, Ended>,
+    ) -> BTreeMap<AlertChannel, ChannelResult> {
+        let is_sent = |channel: &&AlertChannel| ended.get(channel) == Some(&Ended::Sent);
+        let took_over = self.fallback.iter().filter(is_sent).count();
+        let mut left = took_over.saturating_sub(self.not_configured.len());
+        let mut results: BTreeMap<_, _> = self
+            .not_configured
+            .iter()
+            .map(|channel| (*channel, ChannelResult::NotConfigured))
+            .collect();
+        for channel in self.used() {
+            let result = match ended.get(channel) {
+                None => continue,
+                Some(Ended::Sent) => ChannelResult::Sent,
+                Some(Ended::Failed) if left > 0 => {
+                    left -= 1;
+                    ChannelResult::FellBack
+                }
+                Some(Ended::Failed) => ChannelResult::Failed,
+            };
+            results.insert(*channel, result);
+        }
+        results
+    }
+
+    fn used(&self) -> impl Iterator<Item = &AlertChannel> {
+        self.tell.iter().chain(&self.fallback)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ALL: Configured = Configured {
-        slack: true,
-        sms: true,
-        email: true,
-    };
-
-    #[test]
-    fn each_level_adds_a_channel() {
-        use AlertChannel::{Email, Slack, Sms};
-        assert_eq!(plan(Level::One, ALL).tell, [Slack]);
-        assert_eq!(plan(Level::Two, ALL).tell, [Slack, Sms]);
-        assert_eq!(plan(Level::Three, ALL).tell, [Slack, Sms, Email]);
-        assert_eq!(plan(Level::One, ALL).fallback, [Email, Sms]);
-    }
-
-    #[test]
-    fn level_1_without_slack_still_tells_somebody() {
-        let without = Configured {
-            slack: false,
-            ..ALL
-        };
-        let told = plan(Level::One, without);
-        assert_eq!(told.fallback, [AlertChannel::Email, AlertChannel::Sms]);
-        assert_eq!(told.not_configured, [AlertChannel::Slack]);
-    }
-
-    #[test]
-    fn nobody_is_told_only_when_nothing_is_configured() {
-        for bits in 0_u8..8 {
-            let configured = Configured {
-                slack: bits & 1 != 0,
-                sms: bits & 2 != 0,
-                email: bits & 4 != 0,
-            };
-            for level in [Level::One, Level::Two, Level::Three] {
-                let plan = plan(level, configured);
-                assert_eq!(plan.reaches_nobody(), bits == 0);
-                assert_eq!(
-                    plan.tell.len() + plan.not_configured.len(),
-                    level.channels().len()
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn numbers_outside_are_the_nearest_level() {
-        for (number, expected) in [(-3, 1), (0, 1), (1, 1), (2, 2), (3, 3), (99, 3)] {
-            assert_eq!(Level::from_number(number).number(), expected);
-        }
-    }
-
-    #[test]
-    fn the_subject_picks_the_level() {
-        for (risk, expected) in [
-            (0.0, 1),
-            (0.69, 1),
-            (0.7, 2),
-            (0.89, 2),
-            (0.9, 3),
-            (f64::NAN, 3),
-        ] {
-            assert_eq!(level(Subject::Risk(risk)).number(), expected, "{risk}");
-        }
-        let waiting = |hours| {
-            level(Subject::BatchWaiting {
-                hours,
-                louder_after_hours: 4,
-            })
-            .number()
-        };
-        assert_eq!(
-            [waiting(0), waiting(3), waiting(4), waiting(8)],
-            [1, 1, 2, 3]
-        );
-        assert_eq!(level(Subject::Interest { hot: true }), Level::Three);
-        assert_eq!(level(Subject::Interest { hot: false }), Level::Two);
-    }
-}
+mod tests;

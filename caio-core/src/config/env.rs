@@ -41,6 +41,11 @@ pub const VARIABLES: &[EnvVar] = &[
         "Whether the Python system runs beside us: on, off, or hive:PATH to follow its folder from here; on for Redis when unset.",
     ),
     plain(
+        "CAIO_DASHBOARD_URL",
+        "",
+        "The page that alerts link to; user, query and fragment are left out of it.",
+    ),
+    plain(
         "CAIO_DRAIN_SECONDS",
         "25",
         "How long the service lets requests under way finish when it is told to end.",
@@ -113,6 +118,11 @@ pub const VARIABLES: &[EnvVar] = &[
         "On takes the token from `?token=` as well, as the Python system did.",
     ),
     plain(
+        "DASHBOARD_URL",
+        "",
+        "The same, as the Python system names it.",
+    ),
+    plain(
         "EMERGENCY_STOP",
         "",
         "Stops all sending unless unset, empty, false, 0, no or off.",
@@ -121,6 +131,16 @@ pub const VARIABLES: &[EnvVar] = &[
         "ENVIRONMENT",
         "development",
         "development, staging or production.",
+    ),
+    plain(
+        "ESCALATION_EMAIL",
+        "",
+        "Who gets alerts by e-mail: one address.",
+    ),
+    plain(
+        "ESCALATION_PHONE",
+        "",
+        "Who gets alerts as text messages: + and 10 to 15 digits.",
     ),
     secret(
         "GHL_API_KEY",
@@ -178,6 +198,11 @@ pub const VARIABLES: &[EnvVar] = &[
         "info",
         "What the service logs: error, warn, info or debug.",
     ),
+    plain(
+        "NOTIFICATION_EMAIL_FROM",
+        "",
+        "Who alerts by e-mail come from; SMTP_USER when unset.",
+    ),
     plain("NO_COLOR", "", "Any value turns colour off."),
     plain(
         "PORT",
@@ -188,6 +213,22 @@ pub const VARIABLES: &[EnvVar] = &[
         "REDIS_URL",
         "The Redis of the Python system; used with STATE_BACKEND=redis.",
     ),
+    secret(
+        "SLACK_WEBHOOK_URL",
+        "The incoming webhook of the Slack channel that gets alerts.",
+    ),
+    plain(
+        "SMTP_HOST",
+        "smtp.gmail.com",
+        "Mail server of alerts; STARTTLS is required outside of this machine.",
+    ),
+    secret("SMTP_PASSWORD", "Password at the mail server."),
+    plain(
+        "SMTP_PORT",
+        "587",
+        "Its port; 465 speaks TLS from the first byte.",
+    ),
+    plain("SMTP_USER", "", "User at the mail server."),
     plain(
         "STATE_BACKEND",
         "",
@@ -197,6 +238,18 @@ pub const VARIABLES: &[EnvVar] = &[
         "STATE_REDIS_PREFIX",
         "caio",
         "First part of every key in Redis; give each deployment its own.",
+    ),
+    plain("TWILIO_ACCOUNT_SID", "", "Twilio account, AC…."),
+    secret("TWILIO_AUTH_TOKEN", "Its auth token."),
+    plain(
+        "TWILIO_BASE_URL",
+        "https://api.twilio.com",
+        "Another address of Twilio: https, or http on this machine.",
+    ),
+    plain(
+        "TWILIO_FROM_NUMBER",
+        "",
+        "The number that sends, or a messaging service (MG…).",
     ),
 ];
 

@@ -112,6 +112,8 @@ pub(super) const KEYS: &[Key] = &[
     word("ramp.mode", &["clean_days", "calendar"], "clean_days"),
     number("ramp.lookback_days", 1, 3650, 45),
     number("batch.expiry_hours", 1, 168, 24),
+    number("alerts.fold_minutes", 1, 1440, 15),
+    number("alerts.louder_after_hours", 1, 168, 4),
     text("icp.model", "default"),
     text("templates.folder", ""),
 ];

@@ -26,6 +26,10 @@ pub struct Settings {
     pub ramp: RampConfig,
     /// Hours for which an approval holds.
     pub batch_expiry_hours: u32,
+    /// Minutes in which the same alert is told once.
+    pub alerts_fold_minutes: u32,
+    /// Hours after which a batch that waits is told again, one level louder.
+    pub alerts_louder_after_hours: u32,
     /// Name of the ICP model.
     pub icp_model: String,
     /// Folder of templates; `""` for the built-in ones.
@@ -290,6 +294,8 @@ impl Settings {
                 lookback_days: number("ramp.lookback_days"),
             },
             batch_expiry_hours: number("batch.expiry_hours"),
+            alerts_fold_minutes: number("alerts.fold_minutes"),
+            alerts_louder_after_hours: number("alerts.louder_after_hours"),
             icp_model: text("icp.model"),
             templates_folder: text("templates.folder"),
         }
