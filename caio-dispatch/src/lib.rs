@@ -20,6 +20,7 @@ pub mod icp;
 pub mod leads;
 pub mod ledger;
 pub mod migrate;
+pub mod notify;
 pub mod operator;
 pub mod pipeline;
 pub mod plan;

@@ -6,7 +6,7 @@
 
 mod ghl;
 mod heyreach;
-mod http;
+pub(crate) mod http;
 mod instantly;
 
 pub use ghl::{GhlChannel, GhlOptions, GhlOptionsError};

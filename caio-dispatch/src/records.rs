@@ -17,6 +17,10 @@ pub const ARCHIVE_INDEX: &str = "caio:idx:archive:batch";
 pub const SUPPRESSION_INDEX: &str = "caio:idx:suppression";
 /// Index of ledger entries by time of intent.
 pub const LEDGER_INDEX: &str = "caio:idx:ledger";
+/// Index of all alerts by time.
+pub const ALERT_INDEX: &str = "caio:idx:alert";
+/// Index of the alerts that are still to be delivered, by when they are due.
+pub const OUTBOX_INDEX: &str = "caio:idx:outbox";
 
 /// Events that are not in the audit chain yet; a queue, which records alone do not tell.
 pub const UNSEALED_INDEX: &str = "caio:queue:unsealed";
@@ -256,4 +260,19 @@ pub fn event(id: &str) -> Key {
 /// Index of the events about one person.
 pub fn events_of_person(key: &EmailKey) -> String {
     format!("caio:idx:history:person:{}", person(key))
+}
+
+/// An alert, from when it is raised until it is old.
+pub fn alert(id: &str) -> Key {
+    Key::new(&["caio", "outbox", id])
+}
+
+/// What was said last about one thing, so that the same is folded into it.
+pub fn alert_fold(fingerprint: &str) -> Key {
+    Key::new(&["caio", "fold", fingerprint])
+}
+
+/// The lease of whoever delivers alerts.
+pub fn outbox_lease() -> Key {
+    Key::new(&["caio", "lease", "outbox"])
 }

@@ -21,6 +21,7 @@ use crate::cadence::Enrolment;
 use crate::error::Result;
 use crate::history::Event;
 use crate::ledger::LedgerEntry;
+use crate::notify::Alert;
 use crate::{records, suppress};
 
 /// Beginning of the names of our indexes.
@@ -166,6 +167,9 @@ fn places_of(key: &Key, value: &[u8]) -> Option<std::result::Result<Vec<Write>, 
         }),
         "ledger" => read(key, value, |entry: &LedgerEntry| {
             Ok((entry.key(), entry.writes()?))
+        }),
+        "outbox" => read(key, value, |alert: &Alert| {
+            Ok((records::alert(&alert.id), alert.writes()?))
         }),
         "suppress" => read(key, value, |entry: &Suppression| {
             Ok((suppress::key(&entry.scope), vec![suppress::place(entry)]))

@@ -360,10 +360,13 @@ fn answer(context: &Context<'_>, intent: &Intent, outcome: &CommitOutcome) -> An
             Answer::Not(Claimed::Stopped(AUTHORITY.to_owned()))
         }
         CommitOutcome::Refused { guard } => match intent.windows.get(guard - fixed) {
-            Some(window) => Answer::Not(Claimed::No(format!(
-                "limit reached: {} of {} in window {}",
-                window.ceiling, window.ceiling, window.key
-            ))),
+            Some(window) => {
+                context.full(&window.key);
+                Answer::Not(Claimed::No(format!(
+                    "limit reached: {} of {} in window {}",
+                    window.ceiling, window.ceiling, window.key
+                )))
+            }
             None => Answer::Changed,
         },
     }

@@ -1,6 +1,6 @@
 //! A run in progress: what its effects share, and how they are performed, many at a time.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -43,6 +43,8 @@ pub(super) struct Context<'a> {
     lane_of: Vec<usize>,
     /// What each claimed item will say, by slot; never more than are claimed ahead.
     outgoing: Mutex<HashMap<usize, Outgoing>>,
+    /// Limit windows that were full.
+    full: Mutex<BTreeSet<String>>,
     /// When the lease was last prolonged, by our clock.
     prolonged: Mutex<Timestamp>,
     /// Held by whoever prolongs it.
@@ -98,6 +100,7 @@ impl<'a> Context<'a> {
             lanes,
             lane_of,
             outgoing: Mutex::default(),
+            full: Mutex::default(),
         }
     }
 
@@ -293,11 +296,18 @@ impl<'a> Context<'a> {
         Ok(())
     }
 
+    /// Remembers that a limit window was full.
+    pub(super) fn full(&self, window: &str) {
+        let mut full = self.full.lock().unwrap_or_else(PoisonError::into_inner);
+        full.insert(window.to_owned());
+    }
+
     /// What became of every item.
     pub(super) async fn report(&self, run: &Run) -> Result<RunReport> {
         let store = &*self.operator.store;
         let batch = crate::batches::one(store, &self.batch.id).await?;
         let items = (0..self.len()).map(|slot| self.item(slot));
-        Ok(report(self.run.clone(), &batch, run, items))
+        let full = self.full.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(report(self.run.clone(), &batch, run, full.clone(), items))
     }
 }

@@ -1,5 +1,7 @@
 //! What a run did, item by item.
 
+use std::collections::BTreeSet;
+
 use caio_core::batch::{Batch, BatchItem, BatchStatus};
 use caio_core::terms::Provider;
 use serde::Serialize;
@@ -33,6 +35,8 @@ pub struct RunReport {
     pub status: BatchStatus,
     /// Why the run ended early, if it did.
     pub stopped: Option<String>,
+    /// Limit windows that were full.
+    pub limits: BTreeSet<String>,
     /// Every item.
     pub items: Vec<ItemReport>,
 }
@@ -42,6 +46,7 @@ pub(super) fn report<'a>(
     id: String,
     batch: &Batch,
     run: &Run,
+    limits: BTreeSet<String>,
     items: impl Iterator<Item = &'a BatchItem>,
 ) -> RunReport {
     let item = |(slot, item): (&Slot, &BatchItem)| {
@@ -59,6 +64,7 @@ pub(super) fn report<'a>(
         batch: batch.id.clone(),
         status: batch.status,
         stopped: run.stopped.clone(),
+        limits,
         items: run.slots.iter().zip(items).map(item).collect(),
     }
 }

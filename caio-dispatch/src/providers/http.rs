@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use caio_core::Clock;
 use caio_core::breaker::{Breaker, BreakerPolicy};
+use caio_core::escalation::Subject;
 use caio_core::terms::Provider;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
@@ -14,6 +15,8 @@ use reqwest::{Client, Method, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+
+use crate::notify::Notes;
 
 /// Some providers refuse callers that do not say who they are.
 const USER_AGENT: &str = concat!("caio/", env!("CARGO_PKG_VERSION"));
@@ -80,16 +83,7 @@ impl Endpoint {
             provider,
             given: base.split(['@', '?']).next_back().unwrap_or("").to_owned(),
         };
-        let url = Url::parse(base.trim_end_matches('/')).map_err(|_| refused())?;
-        let is_here = matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
-        let is_safe = url.scheme() == "https" || (url.scheme() == "http" && is_here);
-        if !is_safe
-            || !url.username().is_empty()
-            || url.password().is_some()
-            || url.query().is_some()
-        {
-            return Err(refused());
-        }
+        let url = safe_url(base).ok_or_else(refused)?;
         let (name, text, key) = match auth {
             Auth::Bearer(key) => (
                 "authorization",
@@ -231,6 +225,7 @@ pub struct Http {
     options: HttpOptions,
     rate: DefaultDirectRateLimiter,
     breaker: Mutex<Breaker>,
+    notes: Arc<Notes>,
     clock: Arc<dyn Clock>,
 }
 
@@ -252,22 +247,19 @@ impl Http {
         options: HttpOptions,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, CallError> {
-        init_crypto();
-        let client = Client::builder()
-            .user_agent(USER_AGENT)
-            .default_headers(endpoint.headers.clone())
-            // A redirect would carry the key to wherever it points.
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(options.connect_timeout)
-            .timeout(options.timeout)
-            .build()
-            .map_err(|error| CallError::NotSent(format!("{}: {error}", endpoint.provider)))?;
+        let client = client(
+            endpoint.headers.clone(),
+            options.connect_timeout,
+            options.timeout,
+        )
+        .map_err(|error| CallError::NotSent(format!("{}: {error}", endpoint.provider)))?;
         Ok(Self {
             client,
             rate: RateLimiter::direct(Quota::per_second(options.per_second)),
             endpoint,
             options,
             breaker: Mutex::default(),
+            notes: Arc::default(),
             clock,
         })
     }
@@ -275,6 +267,12 @@ impl Http {
     /// The time.
     pub(super) fn now(&self) -> jiff::Timestamp {
         self.clock.now()
+    }
+
+    /// The same, noting in `notes` when its breaker opens.
+    #[must_use]
+    pub fn noting(self, notes: Arc<Notes>) -> Self {
+        Self { notes, ..self }
     }
 
     /// Makes a call and reads its answer as `T`; one of another shape may have had its effect.
@@ -433,7 +431,14 @@ impl Http {
 
     fn tell_breaker(&self, answered: bool) {
         let mut breaker = self.breaker.lock().unwrap_or_else(PoisonError::into_inner);
-        *breaker = breaker.told(self.options.breaker, self.clock.now(), answered);
+        let next = breaker.told(self.options.breaker, self.clock.now(), answered);
+        // A trial that fails opens it again; that is no news.
+        if matches!((*breaker, next), (Breaker::Closed(_), Breaker::Open(_))) {
+            self.notes.note(Subject::BreakerOpened {
+                provider: self.endpoint.provider,
+            });
+        }
+        *breaker = next;
     }
 }
 
@@ -451,8 +456,39 @@ impl fmt::Display for Http {
     }
 }
 
+/// An address that a key may travel to: https, or http on this machine; nothing but scheme, host, port
+/// and path.
+pub(crate) fn safe_url(text: &str) -> Option<Url> {
+    let url = Url::parse(text.trim_end_matches('/')).ok()?;
+    let is_safe = url.scheme() == "https" || (url.scheme() == "http" && is_here(&url));
+    let is_bare = url.username().is_empty() && url.password().is_none() && url.query().is_none();
+    (is_safe && is_bare).then_some(url)
+}
+
+/// Whether an address is on this machine.
+pub(crate) fn is_here(url: &Url) -> bool {
+    matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"))
+}
+
+/// A client that names itself, ends in time, and follows no redirect: one would carry the key to
+/// wherever it points.
+pub(crate) fn client(
+    headers: HeaderMap,
+    connect_timeout: Duration,
+    timeout: Duration,
+) -> reqwest::Result<Client> {
+    init_crypto();
+    Client::builder()
+        .user_agent(USER_AGENT)
+        .default_headers(headers)
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(connect_timeout)
+        .timeout(timeout)
+        .build()
+}
+
 /// The error and its causes; never the address, which may hold what was asked for.
-fn describe(error: reqwest::Error) -> String {
+pub(crate) fn describe(error: reqwest::Error) -> String {
     let error = error.without_url();
     let mut text = error.to_string();
     let mut cause: Option<&dyn std::error::Error> = std::error::Error::source(&error);
@@ -465,7 +501,7 @@ fn describe(error: reqwest::Error) -> String {
 }
 
 /// The pause that the provider asks for, in whole seconds.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
     text.trim().parse().ok().map(Duration::from_secs)
 }
@@ -476,7 +512,8 @@ fn is_used_up(headers: &HeaderMap) -> bool {
     left.and_then(|left| left.to_str().ok()) == Some("0")
 }
 
-async fn read(mut response: reqwest::Response) -> Result<Vec<u8>, String> {
+/// The whole answer, unless it is too long.
+pub(crate) async fn read(mut response: reqwest::Response) -> Result<Vec<u8>, String> {
     let mut body = Vec::new();
     loop {
         match response.chunk().await {

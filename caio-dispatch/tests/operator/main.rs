@@ -1,6 +1,7 @@
 //! The operator over every store, with a channel that records what it is given.
 #![allow(clippy::panic, clippy::unwrap_used, missing_docs)]
 
+mod alerts;
 mod cadence;
 mod coexist;
 mod crash;
