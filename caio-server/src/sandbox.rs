@@ -1,6 +1,6 @@
 //! Stand-ins of the providers, on this machine: what would be delivered, without an account.
 //!
-//! One server holds Instantly, HeyReach, GoHighLevel, Slack and Twilio in memory behind one lock, is as strict as they are, logs every
+//! One server holds Instantly, HeyReach, GoHighLevel, Slack, Twilio and a mail server in memory behind one lock, is as strict as they are, logs every
 //! call, and fails on request: before an effect, after it, or in what it answers. Nothing here is shared with the clients
 //! of these providers: two sides that read one definition would agree on the same mistake.
 
@@ -15,6 +15,7 @@ mod notify;
 mod page;
 mod schema;
 mod server;
+pub(crate) mod smtp;
 mod summary;
 mod switches;
 mod wire;

@@ -4,6 +4,7 @@ mod faults;
 mod heyreach;
 mod instantly;
 mod leads;
+mod smtp;
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
@@ -134,6 +135,11 @@ impl Sandbox {
         assert_eq!(status, 200, "{answer}");
     }
 
+    pub(crate) fn smtp_port(&self) -> u16 {
+        let port = self.line.trim_end().split_once("SMTP_PORT=").unwrap().1;
+        port.parse().unwrap()
+    }
+
     pub(crate) fn summary(&self, provider: &str) -> Value {
         self.control("GET", "summary", None).1[provider].clone()
     }
@@ -163,7 +169,10 @@ fn it_prints_one_line_of_variables_and_ends_when_told() {
         sandbox.line,
         format!(
             "INSTANTLY_BASE_URL={base}/instantly/api/v2 \
-             HEYREACH_BASE_URL={base}/heyreach/api/public GHL_BASE_URL={base}/ghl\n"
+             HEYREACH_BASE_URL={base}/heyreach/api/public GHL_BASE_URL={base}/ghl \
+             SLACK_WEBHOOK_URL={base}/slack/services/sandbox TWILIO_BASE_URL={base}/twilio \
+             SMTP_HOST=127.0.0.1 SMTP_PORT={}\n",
+            sandbox.smtp_port()
         )
     );
     let process = sandbox.child.id().to_string();

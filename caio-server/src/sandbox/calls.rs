@@ -36,12 +36,10 @@ pub(super) struct Entry<'a> {
 
 impl Calls {
     pub(super) fn push(&mut self, entry: &Entry<'_>) {
-        self.seen += 1;
         let Entry { call, answer, .. } = entry;
         let response = answer.map(|answer| answer.body.as_str());
         let size = call.body.len() + response.map_or(0, str::len);
         let line = json!({
-            "number": self.seen,
             "at": entry.at,
             "provider": entry.provider,
             "operation": entry.operation,
@@ -54,6 +52,13 @@ impl Calls {
             "status": answer.map(|answer| answer.status),
             "response": response.map(body),
         });
+        self.keep(size, line);
+    }
+
+    /// Keeps an entry, under its number.
+    pub(super) fn keep(&mut self, size: usize, mut line: Value) {
+        self.seen += 1;
+        line["number"] = json!(self.seen);
         self.bytes += size;
         self.kept.push_back((size, line));
         while self.kept.len() > MAX_CALLS || self.bytes > MAX_BYTES {

@@ -99,7 +99,8 @@ pub(super) fn plain(html: &str) -> String {
     entities(text.trim())
 }
 
-fn entities(text: &str) -> String {
+/// Text with what its entities stand for.
+pub(super) fn entities(text: &str) -> String {
     let mut plain = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('&') {

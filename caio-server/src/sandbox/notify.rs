@@ -1,13 +1,14 @@
-//! Slack's incoming webhook and Twilio's messages: where alarms go.
+//! Slack's incoming webhook and Twilio's messages: where alarms go. (Mail: [`super::smtp`].)
 
 use serde_json::{Map, Value, json};
 
 use super::wire::{Answer, Call, Parsed, operations};
 use super::{Desk, text};
 
-/// What both hold: every message that was taken.
+/// What they hold: every message that was taken.
 #[derive(Debug, Default)]
 pub(super) struct Notify {
+    pub(super) mail: Vec<Value>,
     pub(super) slack: Vec<Value>,
     pub(super) twilio: Vec<Value>,
 }

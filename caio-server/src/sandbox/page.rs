@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use super::heyreach::Container;
 use super::instantly::Campaign;
-use super::letter::{letters, plain};
-use super::{Sandbox, World, text};
+use super::letter::{entities, letters, plain};
+use super::{Sandbox, World, smtp, text};
 
 /// Campaigns and lists that are shown, the newest first.
 const MAX_CONTAINERS: usize = 100;
@@ -73,7 +73,30 @@ fn shown(world: &World) -> Value {
         "lists": containers(&world.heyreach.lists),
         "heyreach_campaigns": containers(&world.heyreach.campaigns),
         "messages": messages.collect::<Vec<_>>(),
+        "slack": alerts(&world.notify.slack, slack),
+        "texts": alerts(&world.notify.twilio, Value::clone),
+        "mail": alerts(&world.notify.mail, smtp::shown),
         "calls": world.calls.latest(MAX_CALLS),
+    })
+}
+
+/// The newest messages of one channel, newest first.
+fn alerts(messages: &[Value], show: impl Fn(&Value) -> Value) -> Vec<Value> {
+    let newest = messages.iter().rev().take(MAX_LEADS);
+    newest.map(show).collect()
+}
+
+/// A Slack message: its line, and the texts of its blocks.
+fn slack(kept: &Value) -> Value {
+    let blocks = kept["message"]["blocks"].as_array();
+    let texts = blocks.into_iter().flatten().filter_map(|block| {
+        let text = text(block["text"].get("text"));
+        (!text.is_empty()).then(|| entities(text))
+    });
+    json!({
+        "at": kept["at"],
+        "line": entities(text(kept["message"].get("text"))),
+        "body": texts.collect::<Vec<_>>().join("\n"),
     })
 }
 

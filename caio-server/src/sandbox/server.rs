@@ -64,7 +64,8 @@ pub(super) fn dropped() -> Response {
     response
 }
 
-async fn next(
+/// The next connection, once there is room for one.
+pub(super) async fn next(
     listener: &TcpListener,
     permits: &Arc<Semaphore>,
 ) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {

@@ -34,6 +34,7 @@ impl World {
                 "campaigns": containers(&self.heyreach.campaigns),
             },
             "ghl": { "contacts": self.ghl.contacts, "messages": self.ghl.messages },
+            "smtp": { "messages": self.notify.mail },
             "slack": { "messages": self.notify.slack },
             "twilio": { "messages": self.notify.twilio },
         })

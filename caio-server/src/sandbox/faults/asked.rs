@@ -7,15 +7,16 @@ use serde_json::Value;
 
 use super::{Ending, Fault, Twist};
 use crate::sandbox::wire::Answer;
-use crate::sandbox::{ghl, heyreach, instantly, notify};
+use crate::sandbox::{ghl, heyreach, instantly, notify, smtp};
 
 /// Longest pause.
 const MAX_HOLD_MS: u64 = 600_000;
 const DEFAULT_HOLD_MS: u64 = 30_000;
-const OPERATIONS: [(&str, &[&str]); 5] = [
+const OPERATIONS: [(&str, &[&str]); 6] = [
     ("instantly", instantly::Operation::NAMES),
     ("heyreach", heyreach::Operation::NAMES),
     ("ghl", ghl::Operation::NAMES),
+    ("smtp", smtp::Operation::NAMES),
     ("slack", notify::slack::Operation::NAMES),
     ("twilio", notify::twilio::Operation::NAMES),
 ];
@@ -177,6 +178,10 @@ impl Asked {
     /// A kind that its operation does not know would be a rule without an effect.
     fn check_kind(&self) -> Result<(), String> {
         let operation = self.operation.as_deref().unwrap_or_default();
+        let by_mail = self.provider.as_deref() == Some("smtp") || operation.starts_with("smtp.");
+        if by_mail && matches!(self.kind, Kind::ContentType | Kind::CutJson | Kind::Html) {
+            return Err(format!("`{}` is for HTTP", self.kind.name()));
+        }
         let of = |known: &[&str]| match known.contains(&operation) {
             true => Ok(()),
             false => Err(format!(
