@@ -1,5 +1,6 @@
 //! The words of the command line.
 
+mod alerts;
 mod audit;
 mod cadence;
 mod prove;
@@ -15,6 +16,7 @@ use caio_core::terms::{Motion, Provider, Tier};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub(crate) use alerts::{AlertsCommand, StateArg};
 pub(crate) use audit::AuditCommand;
 pub(crate) use cadence::{CadenceCommand, RevivalCommand, RevivalScan};
 pub(crate) use prove::{EnvArgs, EnvCommand, ModeArg, PreflightArgs, SmokeArgs};
@@ -76,6 +78,9 @@ pub(crate) enum Command {
     /// Who must not be written to
     #[command(subcommand)]
     Suppress(SuppressCommand),
+    /// Alerts: what people are told, and whether they were
+    #[command(subcommand)]
+    Alerts(AlertsCommand),
     /// Batches: what goes out together
     #[command(subcommand)]
     Batch(BatchCommand),
@@ -437,6 +442,8 @@ pub(crate) enum BatchCommand {
         #[arg(long, value_name = "PROVIDER", default_value = "instantly", value_parser = email_provider)]
         via: Provider,
     },
+    /// Expire those whose time has passed, pending and approved ones; says what stayed unsent
+    Expire,
     /// Batches that wait, are approved or ended
     List,
     /// One batch: every message, and its digest
@@ -503,6 +510,9 @@ pub(crate) struct SandboxArgs {
     /// Port; 0 takes a free one
     #[arg(long, default_value_t = 8901)]
     pub(crate) port: u16,
+    /// Port of the mail server; 0 takes a free one [default: the next one after --port]
+    #[arg(long)]
+    pub(crate) smtp_port: Option<u16>,
     /// Address of this machine; no other one is allowed
     #[arg(long, default_value = "127.0.0.1", value_parser = loopback)]
     pub(crate) host: IpAddr,

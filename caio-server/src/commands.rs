@@ -1,5 +1,6 @@
 //! One module a command: it parses, calls one function of a lower crate, and renders the answer.
 
+mod alerts;
 mod audit;
 mod batch;
 mod cadence;
@@ -32,6 +33,7 @@ use crate::wiring::Context;
 pub(crate) async fn run(context: Context, command: Command) -> Result<Exit> {
     match command {
         Command::Audit(command) => audit::run(&context, command).await,
+        Command::Alerts(command) => alerts::run(&context, command).await,
         Command::Batch(command) => batch::run(&context, command).await,
         Command::Cadence(command) => cadence::run(&context, command).await,
         Command::Completions { shell } => {

@@ -1,5 +1,6 @@
 //! What the commands work with: environment, time, ids, settings, store, keys, who decides.
 
+mod alerts;
 mod brake;
 mod channels;
 mod keys;
@@ -17,6 +18,7 @@ use caio_core::batch::SealKeys;
 use caio_core::config::{Layer, Loaded, Production, Resolved, Settings};
 use caio_core::icp::Model;
 use caio_core::{Clock, IdSource};
+use caio_dispatch::notify::Notes;
 use caio_state::{Access, StateStore};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -39,6 +41,8 @@ pub(crate) struct Context {
     pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) environment: BTreeMap<String, String>,
     pub(crate) home: PathBuf,
+    /// What providers' clients have to tell, until it is raised.
+    pub(crate) notes: Arc<Notes>,
     by: Option<String>,
     global: Global,
     store: StoreUrl,
@@ -136,6 +140,7 @@ impl Context {
             ids,
             environment,
             home,
+            notes: Arc::default(),
             by,
             global: global.clone(),
             store,

@@ -1,6 +1,7 @@
 //! End-to-end tests: they drive the real binary on stores and files of their own.
 #![allow(clippy::panic, clippy::unwrap_used, missing_docs)]
 
+mod alerts;
 mod attack;
 mod bad_input;
 mod cadence;

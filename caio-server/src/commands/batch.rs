@@ -3,6 +3,7 @@
 use caio_core::batch::{Batch, BatchLimits, BatchStatus};
 use caio_core::terms::{Motion, Tier};
 use caio_dispatch::batches::{self, Batches};
+use caio_dispatch::notify;
 use caio_dispatch::plan::{self, Plan, PlanRequest};
 use caio_dispatch::policy::{self, Policy};
 use caio_dispatch::review;
@@ -49,6 +50,7 @@ pub(super) async fn run(context: &Context, command: BatchCommand) -> Result<Exit
             };
             create(context, &*store, &policy, &request, tier).await
         }
+        BatchCommand::Expire => expire(context).await,
         BatchCommand::List => list(context).await,
         BatchCommand::Show { id } => {
             let store = context.open(Access::ReadOnly)?;
@@ -127,11 +129,76 @@ async fn create(
         printer.note("more drafts are approved than fit; they wait for the next batch");
     }
     show(context, store, &batch).await?;
+    ready(context, store, &batch).await;
     Ok(if plan.refused.is_empty() {
         Exit::Done
     } else {
         Exit::Refusals
     })
+}
+
+/// Tells people that a batch waits for them; the batch is there whatever comes of it.
+async fn ready(context: &Context, store: &dyn StateStore, batch: &Batch) {
+    let policy = context.alert_policy();
+    if let Err(error) = notify::batch_ready(&context.alerts(store, &policy), batch).await {
+        context
+            .printer
+            .warn(&format!("an alert could not be raised: {error}"));
+    }
+    context.deliver_alerts(store).await;
+}
+
+/// Expires what is over, and says what stayed unsent.
+async fn expire(context: &Context) -> Result<Exit> {
+    let store = context.open(Access::ReadWrite)?;
+    let expired = expire_stale(context, &*store).await?;
+    let printer = &context.printer;
+    if printer.is_json() {
+        let expired: Vec<_> = expired
+            .iter()
+            .map(|batch| {
+                json!({ "batch": batch.id, "approved": batch.seal.is_some(), "unsent": batch.items })
+            })
+            .collect();
+        printer.json(&json!({ "expired": expired }));
+    } else {
+        for batch in &expired {
+            let before = match batch.seal {
+                Some(_) => "approved",
+                None => "pending",
+            };
+            let unsent = batch.items.len();
+            printer.line(&format!(
+                "{}  was {before}, expired at {}: {unsent} unsent",
+                batch.id, batch.expires_at
+            ));
+            for item in &batch.items {
+                printer.line(&format!("  {}  {}", item.draft, item.recipient));
+            }
+        }
+        if expired.is_empty() {
+            printer.note("no batch is over its time");
+        }
+    }
+    context.deliver_alerts(&*store).await;
+    Ok(Exit::Done)
+}
+
+/// Expires what is over; people are told of it when alerts are delivered next.
+pub(super) async fn expire_stale(context: &Context, store: &dyn StateStore) -> Result<Vec<Batch>> {
+    let policy = context.alert_policy();
+    let by = context.by().unwrap_or("caio");
+    let deciding = Batches {
+        store,
+        clock: &*context.clock,
+        ids: &*context.ids,
+        by,
+    };
+    let (expired, problems) = notify::expire(&deciding, &context.alerts(store, &policy)).await?;
+    for problem in problems {
+        context.printer.warn(&problem);
+    }
+    Ok(expired)
 }
 
 fn refused(context: &Context, plan: &Plan) {

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use caio_core::batch::{Batch, BatchStatus, SealKeys};
 use caio_core::config::{Weight, contradictions};
+use caio_core::escalation::Subject;
 use caio_core::requests::{
     self, Campaign, Message, ProviderRequest, container_name, instantly_time_zone,
 };
@@ -23,7 +24,7 @@ use caio_state::{Access, StateStore};
 use serde::Serialize;
 use serde_json::json;
 
-use super::batch::policy;
+use super::batch::{expire_stale, policy};
 use crate::args::DispatchArgs;
 use crate::exit::{Exit, Failure, Result};
 use crate::wiring::{Channels, Context};
@@ -45,7 +46,17 @@ struct Preview {
 }
 
 pub(super) async fn run(context: &Context, args: DispatchArgs) -> Result<Exit> {
-    // A dry run, and a run that will be refused, write nothing.
+    if args.live {
+        let store = context.open(Access::ReadWrite)?;
+        for batch in expire_stale(context, &*store).await? {
+            context.printer.warn(&format!(
+                "batch {} expired: {} messages stayed unsent",
+                batch.id,
+                batch.items.len()
+            ));
+        }
+    }
+    // A dry run, and a run that will be refused, write nothing about messages.
     let store = context.open(Access::ReadOnly)?;
     let batch = match &args.batch {
         Some(id) => Some(batches::one(&*store, id).await?),
@@ -83,6 +94,10 @@ pub(super) async fn run(context: &Context, args: DispatchArgs) -> Result<Exit> {
         None => Preview::default(),
     };
     render(context, batch.as_ref(), &verdict, &preview);
+    if args.live {
+        drop(store);
+        blocked(context, &policy).await?;
+    }
     if mode != Mode::DryRun {
         let message = if args.live {
             "nothing was sent: a safety layer forbids it"
@@ -98,6 +113,20 @@ pub(super) async fn run(context: &Context, args: DispatchArgs) -> Result<Exit> {
     } else {
         Exit::Refusals
     })
+}
+
+/// Tells people why a live run did not begin, where that is news to them.
+async fn blocked(context: &Context, policy: &Policy) -> Result<()> {
+    let mut subjects = context.notes.take();
+    if policy.email_room == 0 {
+        let today = caio_core::limits::business_day(context.clock.now(), &context.zone()?);
+        subjects.push(Subject::LimitReached {
+            window: format!("email:day:{today}"),
+        });
+    }
+    let store = context.open(Access::ReadWrite)?;
+    context.tell(&*store, subjects).await;
+    Ok(())
 }
 
 /// Everything that the verdict is made from.

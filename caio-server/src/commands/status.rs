@@ -1,9 +1,11 @@
 //! `caio status`, `doctor`, `history`, `stop` and `resume`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use caio_core::batch::BatchStatus;
 use caio_core::draft::DraftStatus;
+use caio_core::escalation::Subject;
 use caio_core::icp::reachable_tiers;
 use caio_core::record::check_address;
 use caio_core::time::rfc3339;
@@ -266,7 +268,16 @@ pub(super) async fn stop(context: &Context, reason: &str) -> Result<Exit> {
             }
         }
     }
-    flag?;
+    let store = flag?;
+    let still_sending = halted
+        .iter()
+        .filter_map(|(who, said)| Some(format!("{who}: {}", said.as_ref().err()?)));
+    let stopped = Subject::Stopped {
+        by: stop.by,
+        reason: stop.reason,
+        still_sending: still_sending.collect(),
+    };
+    context.tell(&*store, vec![stopped]).await;
     Ok(if is_halted {
         Exit::Done
     } else {
@@ -274,10 +285,10 @@ pub(super) async fn stop(context: &Context, reason: &str) -> Result<Exit> {
     })
 }
 
-async fn set(context: &Context, writes: Vec<Write>) -> Result<()> {
+async fn set(context: &Context, writes: Vec<Write>) -> Result<Arc<dyn StateStore>> {
     let store = context.open(Access::ReadWrite)?;
     stop::commit(&*store, &*context.ids, writes).await?;
-    Ok(())
+    Ok(store)
 }
 
 /// Pauses everything that sends at the providers; by provider, how many, or what went wrong.
@@ -300,6 +311,8 @@ pub(super) async fn resume(context: &Context) -> Result<Exit> {
     writes.extend(event(context, by, "stop.cleared").writes()?);
     stop::commit(&*store, &*context.ids, writes).await?;
     answer(context, "not stopped", false);
+    let resumed = Subject::Resumed { by: by.to_owned() };
+    context.tell(&*store, vec![resumed]).await;
     Ok(Exit::Done)
 }
 

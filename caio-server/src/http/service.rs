@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use caio_dispatch::notify::Notifiers;
 use caio_state::StateStore;
 use metrics_exporter_prometheus::PrometheusHandle;
 
@@ -25,6 +26,7 @@ pub(crate) struct Service {
     pub(crate) context: Context,
     pub(crate) store: Arc<dyn StateStore>,
     pub(crate) gate: Gate,
+    pub(crate) notifiers: Notifiers,
     pub(crate) metrics: Option<PrometheusHandle>,
 }
 
@@ -37,10 +39,15 @@ impl Service {
         options: Options,
     ) -> Result<Self> {
         let gate = Gate::new(&context, options.address)?;
+        let (notifiers, problems) = context.notifiers();
+        for problem in problems {
+            context.printer.warn(&problem);
+        }
         Ok(Self {
             context,
             store,
             gate,
+            notifiers,
             metrics: options.metrics,
         })
     }

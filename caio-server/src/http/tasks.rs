@@ -5,7 +5,9 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use caio_core::escalation::Configured;
 use caio_dispatch::audit;
+use caio_dispatch::notify::{self, Which};
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
@@ -22,6 +24,8 @@ impl Tasks {
         let mut tasks = Self::default();
         tasks.every(service, "batches.expire", Duration::from_mins(1), expire);
         tasks.every(service, "audit.seal", Duration::from_secs(5), seal);
+        tasks.every(service, "alerts.watch", Duration::from_mins(1), watch);
+        tasks.every(service, "alerts.deliver", Duration::from_secs(2), deliver);
         tasks
     }
 
@@ -64,7 +68,32 @@ async fn expire(service: Arc<Service>) -> Result<(), Failure> {
         ids: &*service.context.ids,
         by: "caio",
     };
-    batches.expire_stale().await?;
+    let policy = service.context.alert_policy();
+    let alerts = service.context.alerts(&*service.store, &policy);
+    let (_, problems) = notify::expire(&batches, &alerts).await?;
+    first(problems)
+}
+
+/// Raises what waits for a person, and what the providers' clients have noted.
+async fn watch(service: Arc<Service>) -> Result<(), Failure> {
+    let policy = service.context.alert_policy();
+    let alerts = service.context.alerts(&*service.store, &policy);
+    let problems = alerts.raise_all(service.context.notes.take()).await;
+    notify::watch(&alerts).await?;
+    first(problems)
+}
+
+/// Delivers what the outbox holds. Without a channel another process, which has one, may.
+async fn deliver(service: Arc<Service>) -> Result<(), Failure> {
+    let Service {
+        context,
+        store,
+        notifiers,
+        ..
+    } = &*service;
+    if notifiers.configured() != Configured::default() {
+        context.drain(&**store, notifiers, Which::Due).await?;
+    }
     Ok(())
 }
 
@@ -82,4 +111,11 @@ async fn seal(service: Arc<Service>) -> Result<(), Failure> {
         );
     }
     Ok(())
+}
+
+fn first(problems: Vec<String>) -> Result<(), Failure> {
+    match problems.into_iter().next() {
+        Some(problem) => Err(Failure::new("alerts.raise", problem)),
+        None => Ok(()),
+    }
 }

@@ -120,7 +120,7 @@ impl Context {
             .collect())
     }
 
-    fn secret(&self, name: &str) -> Option<SecretString> {
+    pub(super) fn secret(&self, name: &str) -> Option<SecretString> {
         let value = self.environment.get(name).filter(|it| !it.is_empty())?;
         Some(value.as_str().into())
     }
@@ -136,8 +136,9 @@ impl Context {
             // Three calls a message; the provider allows a hundred in ten seconds.
             options.per_second = options.per_second.saturating_add(4);
         }
-        Http::new(endpoint, options, Arc::clone(&self.clock))
-            .map_err(|error| refused(error.to_string()))
+        let http = Http::new(endpoint, options, Arc::clone(&self.clock));
+        let http = http.map_err(|error| refused(error.to_string()))?;
+        Ok(http.noting(Arc::clone(&self.notes)))
     }
 
     /// `CAIO_SETTLES_WITHIN`: seconds after which a lost call has taken effect, if it ever does.

@@ -9,6 +9,7 @@ use caio_core::safety::Inputs;
 use caio_core::terms::Provider;
 use caio_dispatch::batches;
 use caio_dispatch::coexist::followed::Watch;
+use caio_dispatch::notify::told_by_run;
 use caio_dispatch::operator::{Gate, ItemReport, Operator, Permits, RunReport};
 use caio_dispatch::policy::Policy;
 use caio_dispatch::shadow;
@@ -41,11 +42,33 @@ pub(super) async fn run(
     let mut operator = operator(context, store, policy, inputs, channels)?;
     operator.tiers.extend(args.tier);
     operator.run_limit = args.limit;
-    unknown(context, &operator).await?;
-    let report = operator.execute(batch, args.motion).await?;
+    let ran = execute(context, args, &operator, batch).await;
+    let mut subjects = context.notes.take();
+    subjects.extend(ran.iter().flat_map(told_by_run));
+    let ended = match ran {
+        Ok(report) => finish(context, &operator, &report).await,
+        Err(failure) => Err(failure),
+    };
+    // People are told once the run is over, whatever came of it.
+    context.tell(&*operator.store, subjects).await;
+    ended
+}
+
+async fn execute(
+    context: &Context,
+    args: &DispatchArgs,
+    operator: &Operator,
+    batch: &str,
+) -> Result<RunReport> {
+    unknown(context, operator).await?;
+    Ok(operator.execute(batch, args.motion).await?)
+}
+
+/// Begins the follow-up of what was sent, and says what became of each item.
+async fn finish(context: &Context, operator: &Operator, report: &RunReport) -> Result<Exit> {
     let synced = follow_ups(context, &*operator.store)?.sync().await?;
     say(context, &synced);
-    Ok(print(context, &report))
+    Ok(print(context, report))
 }
 
 /// Asks first what became of deliveries that nobody knew about; a batch that cannot be settled yet
