@@ -21,7 +21,7 @@ const MOST: usize = 50;
 
 /// How long an alert waits for a channel to be configured, and how often that is looked at.
 const UNCONFIGURED: SignedDuration = SignedDuration::from_hours(24);
-const LOOK_AGAIN: Duration = Duration::from_secs(600);
+const LOOK_AGAIN: Duration = Duration::from_mins(10);
 
 /// How often a change is made anew after somebody else changed the alert in between.
 const CHANGES: usize = 5;
@@ -309,7 +309,7 @@ fn answered(mut alert: Alert, channel: AlertChannel, told: &Told, now: Timestamp
     });
     let tried = tried(&mut alert, channel);
     tried.calling = false;
-    tried.detail = told.detail().to_owned();
+    told.detail().clone_into(&mut tried.detail);
     match next(channel, told, tried.attempts, seed) {
         Next::End(ended) => tried.ended = Some(ended),
         Next::Again(pause) => tried.next_at = Some(rfc3339(later(now, pause))),

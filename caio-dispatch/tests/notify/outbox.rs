@@ -200,7 +200,7 @@ async fn an_alert_outlives_the_process_at_any_instant_of_its_delivery() {
         let (notifiers, voices) = voices(&[Slack, Sms, Email]);
         if let Some(channel) = killed_in {
             let voice = &voices[usize::from(channel == Sms)];
-            voice.script([None]);
+            voice.hang();
             tokio::select! {
                 _ = place.deliver(&notifiers) => panic!("it hangs in {channel}"),
                 () = voice.hangs.notified() => {}
@@ -235,7 +235,7 @@ async fn one_process_delivers_at_a_time() {
     let place = Place::new();
     place.raise(1).await;
     let (slow, voices_of_slow) = voices(&[Slack]);
-    voices_of_slow[0].script([None]);
+    voices_of_slow[0].hang();
     let (other, voices_of_other) = voices(&[Slack]);
     let first = place.drain(&slow, "first");
     tokio::select! {

@@ -28,9 +28,15 @@ impl Voice {
         })
     }
 
-    /// Answers of the next calls; `None` takes the message and never answers. Then all are taken.
-    pub(crate) fn script(&self, answers: impl IntoIterator<Item = Option<Told>>) {
+    /// Answers of the next calls; what comes after them is taken.
+    pub(crate) fn script(&self, answers: impl IntoIterator<Item = Told>) {
+        let answers = answers.into_iter().map(Some);
         self.script.lock().unwrap().extend(answers);
+    }
+
+    /// The next call takes the message and never answers.
+    pub(crate) fn hang(&self) {
+        self.script.lock().unwrap().push_back(None);
     }
 
     pub(crate) fn heard(&self) -> Vec<Notice> {
@@ -42,23 +48,23 @@ impl Voice {
     }
 }
 
-pub(crate) fn refused() -> Option<Told> {
-    Some(Told::Refused {
+pub(crate) fn refused() -> Told {
+    Told::Refused {
         reason: "no_active_hooks".to_owned(),
-    })
+    }
 }
 
-pub(crate) fn later(seconds: Option<u64>) -> Option<Told> {
-    Some(Told::Later {
+pub(crate) fn later(seconds: Option<u64>) -> Told {
+    Told::Later {
         reason: "asks for fewer".to_owned(),
         after: seconds.map(std::time::Duration::from_secs),
-    })
+    }
 }
 
-pub(crate) fn unknown() -> Option<Told> {
-    Some(Told::Unknown {
+pub(crate) fn unknown() -> Told {
+    Told::Unknown {
         reason: "no answer".to_owned(),
-    })
+    }
 }
 
 impl fmt::Display for Voice {

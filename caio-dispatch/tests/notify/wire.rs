@@ -224,7 +224,7 @@ const POST: Post = Post {
 };
 
 /// Serves one conversation; every line that was said, and `END` where the message ended.
-async fn post(post: Post) -> (u16, Arc<Mutex<Vec<String>>>) {
+async fn post(script: Post) -> (u16, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let seen: Arc<Mutex<Vec<String>>> = Arc::default();
@@ -241,17 +241,17 @@ async fn post(post: Post) -> (u16, Arc<Mutex<Vec<String>>>) {
             let answer = match (in_data, line.as_str()) {
                 (true, ".") => {
                     in_data = false;
-                    post.end
+                    script.end
                 }
                 (true, _) => continue,
                 (false, _) => match verb.as_str() {
-                    "EHLO" => post.ehlo,
-                    "AUTH" => post.auth,
-                    "MAIL" => post.mail,
-                    "RCPT" => post.rcpt,
+                    "EHLO" => script.ehlo,
+                    "AUTH" => script.auth,
+                    "MAIL" => script.mail,
+                    "RCPT" => script.rcpt,
                     "DATA" => {
-                        in_data = post.data.starts_with('3');
-                        post.data
+                        in_data = script.data.starts_with('3');
+                        script.data
                     }
                     "QUIT" => "221 bye",
                     _ => "500 what",

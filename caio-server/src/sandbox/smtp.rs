@@ -231,10 +231,6 @@ impl Session {
 
     /// The message up to the line with one dot, without the dots that were stuffed; `Some(None)` when
     /// it is too big (it is read to its end all the same), `None` when the client went away.
-    #[expect(
-        clippy::option_option,
-        reason = "gone, too big, and there are three things"
-    )]
     async fn message(&mut self) -> io::Result<Option<Option<Vec<u8>>>> {
         let mut message = Vec::new();
         let mut fits = true;
