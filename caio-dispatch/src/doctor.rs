@@ -8,7 +8,11 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::error::Result;
+use crate::notify::{self, AlertState};
 use crate::records;
+
+/// Alerts that are looked at.
+const ALERTS: usize = 100;
 
 /// Entries of an index asked for at a time.
 const PAGE: usize = 500;
@@ -93,7 +97,20 @@ pub async fn examine(store: &dyn StateStore) -> Result<Vec<Finding>> {
     findings.extend(drift(records::SUPPRESSION_INDEX, &suppressed, |record| {
         serde_json::from_slice::<Value>(record).ok().map(|_| true)
     }));
+    findings.extend(unheard(store).await?);
     Ok(findings)
+}
+
+/// Alerts that reached nobody, and that nobody has seen: the way of alarms itself is broken.
+async fn unheard(store: &dyn StateStore) -> Result<Option<Finding>> {
+    let dead = notify::list(store, Some(AlertState::Dead), ALERTS).await?;
+    let unseen = dead.iter().filter(|it| it.alert.acknowledged.is_none());
+    let titles: Vec<&str> = unseen.map(|it| it.alert.title.as_str()).collect();
+    Ok(titles.first().map(|newest| Finding {
+        code: "doctor.alerts_dead",
+        what: format!("{} alerts reached nobody; the newest: {newest}", titles.len()),
+        advice: "`caio alerts test` says why; then `caio alerts send --dead`, or `caio alerts ack ID`",
+    }))
 }
 
 /// After so long without an answer of the legacy store it has nothing more to say.

@@ -86,6 +86,10 @@ impl Drain<'_> {
     /// # Errors
     /// When the store fails; what was told stays told.
     pub async fn run(&self, which: Which) -> Result<Drained> {
+        // Looking costs one question, however often it is done.
+        if self.due(which, 1).await?.is_empty() {
+            return Ok(Drained::default());
+        }
         let lease = Lease::new(records::outbox_lease());
         let taken = lease.acquire(self.store, self.ids, self.holder, "alerts", LEASE);
         let held = match taken.await? {
@@ -106,7 +110,8 @@ impl Drain<'_> {
         drained
     }
 
-    async fn pass(&self, pass: &mut Pass, which: Which) -> Result<Drained> {
+    /// The first alerts of the outbox that are to be tried.
+    async fn due(&self, which: Which, most: usize) -> Result<Vec<Key>> {
         let now = self.clock.now();
         let range = Range {
             // `}` comes after `|`: what is due at this very instant is due.
@@ -115,18 +120,22 @@ impl Drain<'_> {
         };
         let page = self
             .store
-            .range(records::OUTBOX_INDEX, &range, None, MOST)
+            .range(records::OUTBOX_INDEX, &range, None, most)
             .await?;
+        Ok(page.items.into_iter().map(|entry| entry.key).collect())
+    }
+
+    async fn pass(&self, pass: &mut Pass, which: Which) -> Result<Drained> {
         let mut drained = Drained::default();
-        for entry in page.items {
-            match read(self.store, &entry.key).await? {
+        for key in self.due(which, MOST).await? {
+            match read(self.store, &key).await? {
                 Some(alert) if alert.state == AlertState::Waiting => {
                     drained.alerts.push(self.deliver(pass, alert).await?);
                 }
-                _ => self.leave(&entry.key).await?,
+                _ => self.leave(&key).await?,
             }
         }
-        self.prune(now).await?;
+        self.prune(self.clock.now()).await?;
         Ok(drained)
     }
 

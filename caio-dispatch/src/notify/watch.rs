@@ -7,7 +7,7 @@ use caio_core::batch::{Batch, BatchStatus};
 use caio_core::draft::Draft;
 use caio_core::escalation::{Fold, Subject, bounce_rate, fingerprint};
 use caio_core::time::rfc3339;
-use caio_state::{Range, StateStore, StateStoreExt};
+use caio_state::{Range, StateStore, StateStoreExt, stop};
 use jiff::{SignedDuration, Timestamp};
 
 use super::outbox::Alerts;
@@ -15,8 +15,12 @@ use crate::batches::Batches;
 use crate::error::Result;
 use crate::ledger::LedgerEntry;
 use crate::operator::RunReport;
-use crate::{batches, records};
+use crate::{batches, history, records};
 
+/// How long somebody who stops may take to pause the providers.
+const STOPPING: SignedDuration = SignedDuration::from_mins(2);
+/// Events among which the one that cleared the flag is looked for.
+const RECENT: usize = 50;
 /// Batches of one status that are looked at.
 const MOST_BATCHES: usize = 100;
 /// Companies that are named.
@@ -26,11 +30,13 @@ const BOUNCE_DAYS: SignedDuration = SignedDuration::from_hours(7 * 24);
 const BOUNCE_MESSAGES: usize = 2_000;
 
 /// Looks at what waits for a person, and raises what has not been told at its level: batches to
-/// approve, and batches whose outcome nobody knows. Its cost follows how many of those there are.
+/// approve, batches whose outcome nobody knows, and a stop flag that changed without a word. Its cost
+/// follows how many of those there are.
 ///
 /// # Errors
 /// When the store fails.
 pub async fn watch(alerts: &Alerts<'_>) -> Result<()> {
+    stop_flag(alerts).await?;
     for (id, created) in open(alerts.store, BatchStatus::Pending).await? {
         let asked = Subject::BatchReady {
             batch: id.clone(),
@@ -66,6 +72,39 @@ pub async fn watch(alerts: &Alerts<'_>) -> Result<()> {
             alerts.raise(&subject).await?;
         }
     }
+    Ok(())
+}
+
+/// Raises a change of the stop flag that whoever made it did not tell; a stop that lasts is told again
+/// each day.
+async fn stop_flag(alerts: &Alerts<'_>) -> Result<()> {
+    let flag = stop::read(alerts.store).await?;
+    let cleared = Subject::Resumed { by: String::new() };
+    let told = known(alerts, &cleared).await?.map(|fold| fold.kind);
+    let subject = match (flag, told.as_deref()) {
+        (Some(_), Some("stopped")) => return Ok(()),
+        (Some(stop), _) => {
+            // Whoever stops pauses the providers first, and tells then what still sends.
+            let since: Timestamp = stop.at.parse().unwrap_or(Timestamp::MIN);
+            if alerts.clock.now().duration_since(since) < STOPPING {
+                return Ok(());
+            }
+            Subject::Stopped {
+                by: stop.by,
+                reason: stop.reason,
+                still_sending: Vec::new(),
+            }
+        }
+        (None, Some("stopped")) => {
+            let events = history::newest(alerts.store, None, RECENT).await?;
+            let by = events.into_iter().find(|it| it.kind == "stop.cleared");
+            Subject::Resumed {
+                by: by.map_or_else(|| "somebody".to_owned(), |event| event.by),
+            }
+        }
+        (None, _) => return Ok(()),
+    };
+    alerts.raise(&subject).await?;
     Ok(())
 }
 

@@ -5,9 +5,11 @@ use caio_core::escalation::Subject;
 use caio_core::time::rfc3339;
 use caio_core::{Batch, Clock};
 use caio_dispatch::channel::Fault;
+use caio_dispatch::history::Event;
 use caio_dispatch::ledger::{self, Later};
 use caio_dispatch::notify::{self, Alert, AlertPolicy, Alerts};
 use caio_dispatch::plan;
+use caio_state::stop::{self, Stop};
 use jiff::SignedDuration;
 
 use crate::{World, keys, worlds, worlds_with_our_time};
@@ -142,6 +144,49 @@ async fn a_run_tells_of_unknown_outcomes_and_full_limits_and_the_watch_of_what_i
         notify::watch(&alerts).await.unwrap();
         let kinds: Vec<String> = raised(&world).await.into_iter().map(|it| it.kind).collect();
         assert_eq!(kinds, ["unknown_outcome", "limit_reached"]);
+    }
+}
+
+#[tokio::test]
+async fn a_stop_flag_that_changed_without_a_word_is_told() {
+    let policy = AlertPolicy::default();
+    for world in worlds_with_our_time(1) {
+        let watch = || async { notify::watch(&alerts(&world, &policy)).await.unwrap() };
+        let kinds = || async {
+            let raised = raised(&world).await;
+            let kinds: Vec<String> = raised.into_iter().map(|it| it.kind).collect();
+            kinds.join(" ")
+        };
+        watch().await;
+        assert_eq!(kinds().await, "", "it was never set");
+        let stop = Stop {
+            by: "kim".to_owned(),
+            at: rfc3339(world.clock.now()),
+            reason: "pause".to_owned(),
+        };
+        world.commit(vec![stop::set(&stop)]).await;
+        watch().await;
+        assert_eq!(kinds().await, "", "whoever stops may still be at it");
+        world.clock.advance(SignedDuration::from_mins(3));
+        watch().await;
+        watch().await;
+        assert_eq!(kinds().await, "stopped");
+        world.clock.advance(SignedDuration::from_hours(25));
+        watch().await;
+        assert_eq!(
+            kinds().await,
+            "stopped stopped",
+            "a stop that lasts, once a day"
+        );
+        let event = Event::new("e1", world.clock.now(), "ann", "stop.cleared", "sending");
+        let mut writes = vec![stop::clear()];
+        writes.extend(event.writes().unwrap());
+        world.commit(writes).await;
+        watch().await;
+        watch().await;
+        assert_eq!(kinds().await, "stopped stopped resumed");
+        let raised = raised(&world).await;
+        assert!(raised[2].title.contains("ann"), "{}", raised[2].title);
     }
 }
 

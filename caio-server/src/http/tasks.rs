@@ -25,7 +25,7 @@ impl Tasks {
         tasks.every(service, "batches.expire", Duration::from_mins(1), expire);
         tasks.every(service, "audit.seal", Duration::from_secs(5), seal);
         tasks.every(service, "alerts.watch", Duration::from_mins(1), watch);
-        tasks.every(service, "alerts.deliver", Duration::from_secs(2), deliver);
+        tasks.every(service, "alerts.deliver", Duration::from_secs(5), deliver);
         tasks
     }
 

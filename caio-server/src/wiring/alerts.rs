@@ -15,7 +15,7 @@ use super::Context;
 use crate::exit::Result;
 
 /// Longest time that a command delivers alerts after its own work is done.
-const DELIVERING: Duration = Duration::from_secs(20);
+const DELIVERING: Duration = Duration::from_secs(45);
 
 const SMTP_HOST: &str = "smtp.gmail.com";
 const SMTP_PORT: u16 = 587;
