@@ -57,6 +57,7 @@ terms! {
 
 /// The exact messages that a person approves together.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Batch {
     /// `batch_` and 12 hex digits.
     pub id: String,
@@ -91,6 +92,7 @@ pub struct Batch {
 
 /// Limits shown to the approver and covered by the seal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct BatchLimits {
     /// E-mails a day.
     pub email_per_day: u32,
@@ -100,6 +102,7 @@ pub struct BatchLimits {
 
 /// One message of a batch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct BatchItem {
     /// The draft.
     pub draft: String,
@@ -121,6 +124,7 @@ pub struct BatchItem {
 
 /// Approval that can be verified: HMAC-SHA256 over everything that was approved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Seal {
     /// Which key signed.
     pub key_id: String,
@@ -134,6 +138,7 @@ pub struct Seal {
 
 /// Who said no, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Rejection {
     /// Who.
     pub by: String,
@@ -147,6 +152,7 @@ pub struct Rejection {
 
 /// The one run that took a batch, and what became of its items.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Execution {
     /// The run.
     pub run: String,
@@ -162,6 +168,7 @@ pub struct Execution {
 
 /// Items of a settled batch by outcome.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct OutcomeCounts {
     /// A provider took the item.
     pub accepted: u32,

@@ -28,6 +28,7 @@ terms! {
 ///
 /// Its id is derived from person, medium and step, so the same touch can be queued only once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Draft {
     /// `dr_` and 24 hex digits, see [`crate::identity::draft_id`].
     pub id: String,
@@ -81,6 +82,7 @@ pub struct Draft {
 
 /// Name and digest of an ICP model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ModelRef {
     /// Name.
     pub name: String,
@@ -90,6 +92,7 @@ pub struct ModelRef {
 
 /// A decision of a person on a draft.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Decision {
     /// `approved`, `rejected`, `edited`, `reopened`.
     pub action: String,

@@ -24,6 +24,7 @@ pub use file_name::old_file_name;
 /// Never empty. Made only by [`EmailKey::parse`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(value_type = String))]
 pub struct EmailKey(String);
 
 /// An address that is empty after normalisation.

@@ -28,6 +28,7 @@ pub mod requests;
 pub mod revival;
 pub mod route;
 pub mod safety;
+pub mod scorecard;
 pub mod signals;
 pub mod suppression;
 pub mod terms;

@@ -56,6 +56,16 @@ macro_rules! terms {
             fn from(term: $name) -> &'static str { term.as_str() }
         }
 
+        #[cfg(feature = "schema")]
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                $crate::terms::word_schema(&[$($text),+])
+            }
+        }
+
+        #[cfg(feature = "schema")]
+        impl utoipa::ToSchema for $name {}
+
         impl TryFrom<String> for $name {
             type Error = $crate::terms::UnknownTerm;
             fn try_from(text: String) -> Result<Self, $crate::terms::UnknownTerm> { text.parse() }
@@ -63,6 +73,15 @@ macro_rules! terms {
     };
 }
 pub(crate) use terms;
+
+/// A text that is one of `words`.
+#[cfg(feature = "schema")]
+pub(crate) fn word_schema(words: &[&str]) -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+    utoipa::openapi::ObjectBuilder::new()
+        .schema_type(utoipa::openapi::schema::Type::String)
+        .enum_values(Some(words.iter().copied()))
+        .into()
+}
 
 terms! {
     /// How well a lead fits the ideal customer profile; 1 is best.
@@ -139,6 +158,7 @@ impl Provider {
 /// Position in the cadence, 1-based; step 1 is the first touch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Step(pub u32);
 
 impl Step {

@@ -1,6 +1,7 @@
 //! Who may come in: tokens for scripts, sessions for people. The store holds digests only.
 
 mod sessions;
+mod tickets;
 mod tokens;
 
 use base64::Engine;
@@ -8,6 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use caio_core::IdSource;
 
 pub use sessions::{Holder, Session, Sessions};
+pub use tickets::{LIFETIME as TICKET_LIFETIME, Ticket, Tickets, stands};
 pub use tokens::{Token, Tokens, check};
 
 /// A fresh secret: 43 characters that stand for 256 bits.

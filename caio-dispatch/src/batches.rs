@@ -1,14 +1,17 @@
 //! Batches in the store: what a person approves, and every edge of its life.
 
+mod contents;
+
 use caio_core::batch::{Approval, Batch, BatchStatus, SealKeys};
 use caio_core::terms::Motion;
 use caio_core::{Clock, IdSource};
-use caio_state::{Range, StateStore, StateStoreExt, Write};
+use caio_state::{Page, Range, RangeEntry, StateStore, StateStoreExt, Write};
 
 use crate::error::{DispatchError, Result};
 use crate::history::Event;
 use crate::records;
 use crate::transition::{commit, transition};
+pub use contents::{Content, contents};
 
 /// Decisions about batches, for one person who decides.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +47,10 @@ impl Batches<'_> {
 
     /// Approves and seals; `seen` is the digest that the reviewer saw, `shown` the batch itself
     /// where it is at hand.
+    ///
+    /// # Errors
+    /// `batch.drafts_changed` where a draft is not what the batch was made of, and what
+    /// [`Batch::approve`] refuses.
     pub async fn approve(
         &self,
         id: &str,
@@ -57,8 +64,32 @@ impl Batches<'_> {
             shown,
             keys,
         };
-        self.change(id, "batch.approved", "", |batch| {
-            Ok(batch.approve(&approval, self.clock.now())?)
+        self.approve_with(id, &approval, "").await
+    }
+
+    /// The same for a caller who does not know the digest; the record says so.
+    ///
+    /// # Errors
+    /// As [`Self::approve`].
+    pub async fn approve_unseen(&self, id: &str, keys: &SealKeys) -> Result<Batch> {
+        let batch = one(self.store, id).await?;
+        let approval = Approval {
+            by: self.by,
+            seen_digest: &batch.digest,
+            shown: Some(&batch),
+            keys,
+        };
+        self.approve_with(id, &approval, "without the digest of what was seen")
+            .await
+    }
+
+    async fn approve_with(&self, id: &str, approval: &Approval<'_>, note: &str) -> Result<Batch> {
+        let batch = one(self.store, id).await?;
+        // A refusal of the batch itself comes first.
+        batch.approve(approval, self.clock.now())?;
+        contents::check(self.store, &batch).await?;
+        self.change(id, "batch.approved", note, |batch| {
+            Ok(batch.approve(approval, self.clock.now())?)
         })
         .await
     }
@@ -145,6 +176,17 @@ pub async fn list(store: &dyn StateStore, status: BatchStatus) -> Result<Vec<Bat
     Ok(store
         .index_json(&records::batch_index(status), &range)
         .await?)
+}
+
+/// A page of the batches in one status, newest first.
+pub async fn page(
+    store: &dyn StateStore,
+    status: BatchStatus,
+    after: Option<&RangeEntry>,
+    limit: usize,
+) -> Result<Page<Batch, RangeEntry>> {
+    let index = records::batch_index(status);
+    Ok(store.newest_json(&index, after, limit).await?)
 }
 
 /// The newest batch of `motion` (any, for `all`) in one status.

@@ -19,6 +19,7 @@ pub use shadow::{Handover, KeptChannel, ShadowChannel};
 
 /// The campaign or list at a provider that receives messages of one batch.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Container {
     /// Name at the provider; carries eight hex digits of the batch, so that it can be found again.
     pub name: String,

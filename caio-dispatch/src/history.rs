@@ -2,7 +2,7 @@
 
 use caio_core::EmailKey;
 use caio_core::time::rfc3339;
-use caio_state::{Range, StateStore, StateStoreExt, Write};
+use caio_state::{Page, Range, RangeEntry, StateStore, StateStoreExt, Write};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +11,7 @@ use crate::records;
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Event {
     /// Ordered by time.
     pub id: String,
@@ -58,10 +59,15 @@ impl Event {
         self
     }
 
+    /// Its place in the history: compared as bytes, by time.
+    pub fn place(&self) -> String {
+        format!("{}|{}", self.at, self.id)
+    }
+
     /// The writes that record it, to be committed with the change itself.
     pub fn writes(&self) -> Result<Vec<Write>> {
         let key = records::event(&self.id);
-        let order = format!("{}|{}", self.at, self.id);
+        let order = self.place();
         let mut writes = vec![
             Write::Put {
                 key: key.clone(),
@@ -96,15 +102,38 @@ pub async fn newest(
     person: Option<&EmailKey>,
     limit: usize,
 ) -> Result<Vec<Event>> {
+    Ok(page(store, person, None, limit).await?.items)
+}
+
+/// A page of the events, newest first; about one person when `person` is given.
+pub async fn page(
+    store: &dyn StateStore,
+    person: Option<&EmailKey>,
+    after: Option<&RangeEntry>,
+    limit: usize,
+) -> Result<Page<Event, RangeEntry>> {
     let index = person.map_or_else(
         || records::HISTORY_INDEX.to_owned(),
         records::events_of_person,
     );
+    Ok(store.newest_json(&index, after, limit).await?)
+}
+
+/// The events behind a place, the oldest first, up to `limit`.
+pub async fn since(store: &dyn StateStore, place: &str, limit: usize) -> Result<Vec<Event>> {
     let range = Range {
-        descending: true,
+        from: Some(format!("{place}\0")),
         ..Range::default()
     };
-    let page = store.range(&index, &range, None, limit).await?;
+    let page = store
+        .range(records::HISTORY_INDEX, &range, None, limit)
+        .await?;
     let keys: Vec<_> = page.items.into_iter().map(|entry| entry.key).collect();
-    store.get_all_json(&keys).await.map_err(Into::into)
+    Ok(store.get_all_json(&keys).await?)
+}
+
+/// One event.
+pub async fn one(store: &dyn StateStore, id: &str) -> Result<Option<Event>> {
+    let found = store.get_json(&records::event(id)).await?;
+    Ok(found.map(|(event, _)| event))
 }

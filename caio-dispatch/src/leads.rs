@@ -67,3 +67,9 @@ pub async fn one(store: &dyn StateStore, key: &EmailKey) -> Result<Option<LeadRe
         .await?
         .map(|(record, _)| record))
 }
+
+/// Those of `keys` that are known, in order.
+pub async fn several(store: &dyn StateStore, keys: &[EmailKey]) -> Result<Vec<LeadRecord>> {
+    let keys: Vec<_> = keys.iter().map(records::lead).collect();
+    Ok(store.get_all_json(&keys).await?)
+}

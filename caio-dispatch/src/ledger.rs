@@ -11,7 +11,7 @@ use caio_core::batch::BatchItem;
 use caio_core::identity::hex;
 use caio_core::terms::{Medium, Provider, Step};
 use caio_core::time::rfc3339;
-use caio_state::{Key, Range, StateStore, StateStoreExt, Write};
+use caio_state::{Key, Page, Range, RangeEntry, StateStore, StateStoreExt, Write};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -19,13 +19,14 @@ use sha2::{Digest, Sha256};
 pub use caio_core::webhook::Later;
 
 use crate::channel::{Container, Outcome};
-use crate::error::Result;
+use crate::error::{DispatchError, Result};
 use crate::migrate::LEGACY_BATCH;
 use crate::records;
 
 /// Where a delivery stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum DeliveryState {
     /// The provider took it.
     Accepted,
@@ -41,6 +42,7 @@ pub enum DeliveryState {
 
 /// One delivery.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct LedgerEntry {
     /// Delivery id.
     pub id: String,
@@ -208,6 +210,43 @@ pub fn delivery_id(batch: &str, item: &BatchItem) -> String {
     } = item;
     let text = format!("{batch}|{provider}|{recipient}|{step}|{draft}");
     hex(&Sha256::digest(text)[..16])
+}
+
+/// One entry.
+pub async fn one(store: &dyn StateStore, delivery: &str) -> Result<LedgerEntry> {
+    match store.get_json(&records::ledger(delivery)).await? {
+        Some((entry, _)) => Ok(entry),
+        None => Err(DispatchError::NotFound {
+            what: "delivery",
+            id: delivery.to_owned(),
+        }),
+    }
+}
+
+/// Whose entries somebody looks for.
+#[derive(Debug, Clone, Copy)]
+pub enum Of<'a> {
+    /// Everybody's.
+    All,
+    /// Those of one batch.
+    Batch(&'a str),
+    /// Those about one person.
+    Person(&'a caio_core::EmailKey),
+}
+
+/// A page of entries, newest first.
+pub async fn page(
+    store: &dyn StateStore,
+    of: Of<'_>,
+    after: Option<&RangeEntry>,
+    limit: usize,
+) -> Result<Page<LedgerEntry, RangeEntry>> {
+    let index = match of {
+        Of::All => records::LEDGER_INDEX.to_owned(),
+        Of::Batch(batch) => records::ledger_of_batch(batch),
+        Of::Person(person) => records::ledger_of_person(person),
+    };
+    Ok(store.newest_json(&index, after, limit).await?)
 }
 
 /// Every entry of one batch, in order of intent.

@@ -60,6 +60,7 @@ pub struct Plan {
 
 /// An approved draft that may not go now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct RefusedDraft {
     /// The draft.
     pub draft: String,

@@ -247,6 +247,16 @@ pub fn session(digest: &str) -> Key {
     Key::new(&["caio", "session", digest])
 }
 
+/// A request that may be sent again, by the SHA-256 of whose it is and its key.
+pub fn idempotent(digest: &str) -> Key {
+    Key::new(&["caio", "idem", digest])
+}
+
+/// A ticket for a socket, by the SHA-256 of its text.
+pub fn ticket(digest: &str) -> Key {
+    Key::new(&["caio", "ticket", digest])
+}
+
 /// The ICP model that a person adopted for live sending.
 pub fn adopted_model() -> Key {
     Key::new(&["caio", "icp", "adopted"])

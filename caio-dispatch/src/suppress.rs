@@ -2,8 +2,10 @@
 
 use caio_core::suppression::{Scope, Suppression};
 use caio_core::time::rfc3339;
-use caio_core::{Clock, IdSource};
-use caio_state::{CommitOutcome, Guard, Key, Range, StateStore, StateStoreExt, Write};
+use caio_core::{Clock, EmailKey, IdSource};
+use caio_state::{
+    CommitOutcome, Guard, Key, Page, Range, RangeEntry, StateStore, StateStoreExt, Write,
+};
 
 use crate::error::Result;
 use crate::history::Event;
@@ -80,6 +82,23 @@ pub async fn list(store: &dyn StateStore) -> Result<Vec<Suppression>> {
         ..Range::default()
     };
     Ok(store.index_json(records::SUPPRESSION_INDEX, &range).await?)
+}
+
+/// A page of the entries, newest first.
+pub async fn page(
+    store: &dyn StateStore,
+    after: Option<&RangeEntry>,
+    limit: usize,
+) -> Result<Page<Suppression, RangeEntry>> {
+    Ok(store
+        .newest_json(records::SUPPRESSION_INDEX, after, limit)
+        .await?)
+}
+
+/// The entries that cover a person: the address, its domain and each domain above.
+pub async fn covering(store: &dyn StateStore, person: &EmailKey) -> Result<Vec<Suppression>> {
+    let keys = records::suppressions_of(person);
+    Ok(store.get_all_json(&keys).await?)
 }
 
 /// Where an entry stands in the index.

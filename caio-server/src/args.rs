@@ -137,7 +137,11 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Token(TokenCommand),
     /// Print the OpenAPI document of the service
-    Openapi,
+    Openapi {
+        /// A table for people in place of the document
+        #[arg(long)]
+        table: bool,
+    },
     /// What became of each delivery, and those of which nobody knows
     #[command(subcommand)]
     Ledger(LedgerCommand),

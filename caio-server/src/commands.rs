@@ -9,7 +9,7 @@ mod drafts;
 mod env;
 mod icp;
 mod leads;
-mod ledger;
+pub(crate) mod ledger;
 mod preflight;
 mod revival;
 mod run;
@@ -50,8 +50,15 @@ pub(crate) async fn run(context: Context, command: Command) -> Result<Exit> {
         Command::Init => setup::init(&context),
         Command::Leads(command) => leads::run(&context, command).await,
         Command::Ledger(command) => ledger::run(&context, command).await,
-        Command::Openapi => {
-            context.printer.json(&crate::http::openapi());
+        Command::Openapi { table } => {
+            let document = crate::http::openapi();
+            if table {
+                context
+                    .printer
+                    .text(crate::http::table(&document).trim_end());
+            } else {
+                context.printer.json(&document);
+            }
             Ok(Exit::Done)
         }
         Command::Preflight(args) => preflight::run(&context, args).await,

@@ -6,18 +6,28 @@
 //! service from starting.
 
 mod access;
+mod acting;
 mod app;
 mod cors;
+mod describe;
 mod document;
+mod health;
+mod idempotency;
+mod input;
 mod layers;
+mod live;
 mod pages;
+mod paging;
 mod problem;
 mod routes;
 mod server;
 mod service;
 mod tasks;
+#[cfg(test)]
+mod testing;
 
 pub(crate) use app::openapi;
+pub(crate) use describe::table;
 pub(crate) use server::serve;
 pub(crate) use service::{Options, Service};
 pub(crate) use tasks::Tasks;

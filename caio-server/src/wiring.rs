@@ -1,8 +1,10 @@
 //! What the commands work with: environment, time, ids, settings, store, keys, who decides.
 
 mod alerts;
+mod batches;
 mod brake;
 mod channels;
+mod halt;
 mod keys;
 #[cfg(feature = "kill-points")]
 mod kill;
@@ -27,7 +29,9 @@ use crate::args::Global;
 use crate::exit::{Exit, Failure, Result};
 use crate::printer::Printer;
 
+pub(crate) use batches::AskedBatch;
 pub(crate) use channels::Channels;
+pub(crate) use halt::Stopped;
 #[cfg(feature = "kill-points")]
 pub(crate) use kill::arm;
 use store::StoreUrl;
@@ -232,6 +236,15 @@ impl Context {
             })
         };
         given.map(parse).transpose()
+    }
+
+    /// Whether a variable is switched on, in any of the words that the old system took.
+    pub(crate) fn is_on(&self, name: &str) -> bool {
+        let given = self
+            .environment
+            .get(name)
+            .map(|it| it.trim().to_lowercase());
+        given.is_some_and(|it| matches!(it.as_str(), "1" | "true" | "yes" | "on"))
     }
 
     /// The business time zone.

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{Result, StoreError};
 use crate::key::Key;
-use crate::store::{Range, StateStore, Version, Versioned};
+use crate::store::{Page, Range, RangeEntry, StateStore, Version, Versioned};
 use crate::txn::{CommitOutcome, Txn};
 
 /// Entries asked for at a time.
@@ -52,6 +52,25 @@ pub trait StateStoreExt: StateStore {
                 None => return Ok(records),
             }
         }
+    }
+
+    /// A page of the JSON records that an index points at, highest place first.
+    async fn newest_json<T: DeserializeOwned + Send>(
+        &self,
+        index: &str,
+        after: Option<&RangeEntry>,
+        limit: usize,
+    ) -> Result<Page<T, RangeEntry>> {
+        let range = Range {
+            descending: true,
+            ..Range::default()
+        };
+        let page = self.range(index, &range, after, limit).await?;
+        let keys: Vec<Key> = page.items.into_iter().map(|entry| entry.key).collect();
+        Ok(Page {
+            items: self.get_all_json(&keys).await?,
+            next: page.next,
+        })
     }
 
     /// Commits, and sends the same transaction again when its answer was lost: up to three times in

@@ -36,6 +36,11 @@ const fn secret(name: &'static str, meaning: &'static str) -> EnvVar {
 /// The registry, in alphabetical order. The keys of `caio.toml` add theirs, see [`setting_variables`].
 pub const VARIABLES: &[EnvVar] = &[
     plain(
+        "CAIO_APPROVE_WITHOUT_DIGEST",
+        "",
+        "On lets old callers approve without the digest of what was seen; each such approval is recorded so.",
+    ),
+    plain(
         "CAIO_COEXIST",
         "",
         "Whether the Python system runs beside us: on, off, or hive:PATH to follow its folder from here; on for Redis when unset.",

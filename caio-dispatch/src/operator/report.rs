@@ -11,6 +11,7 @@ use crate::channel::Outcome;
 
 /// What became of one item.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ItemReport {
     /// The draft.
     pub draft: String,
@@ -26,6 +27,7 @@ pub struct ItemReport {
 
 /// What a run did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct RunReport {
     /// Run id.
     pub run: String,

@@ -1,19 +1,17 @@
 //! `caio batch`: what goes out together, and who said so.
 
-use caio_core::batch::{Batch, BatchLimits, BatchStatus};
-use caio_core::terms::{Motion, Tier};
+use caio_core::batch::{Batch, BatchStatus};
+use caio_core::terms::Motion;
 use caio_dispatch::batches::{self, Batches};
 use caio_dispatch::notify;
-use caio_dispatch::plan::{self, Plan, PlanRequest};
-use caio_dispatch::policy::{self, Policy};
+use caio_dispatch::plan::Plan;
 use caio_dispatch::review;
 use caio_state::{Access, StateStore};
-use jiff::SignedDuration;
 use serde_json::json;
 
 use crate::args::BatchCommand;
 use crate::exit::{Exit, Failure, Result};
-use crate::wiring::Context;
+use crate::wiring::{AskedBatch, Context};
 
 /// Follow-ups written on the way to a batch of them.
 const FOLLOW_UPS: usize = 500;
@@ -27,28 +25,18 @@ pub(super) async fn run(context: &Context, command: BatchCommand) -> Result<Exit
             expires,
             via,
         } => {
-            let store = context.open(Access::ReadWrite)?;
             if matches!(motion, Motion::Cadence | Motion::All) {
+                let store = context.open(Access::ReadWrite)?;
                 super::cadence::write(context, &*store, FOLLOW_UPS).await?;
             }
-            let policy = policy(context, &*store).await?;
-            let room = limit.map_or(policy.email_room, |limit| limit.cap(policy.email_room));
-            let hours = expires.unwrap_or(context.settings().batch_expiry_hours);
-            let request = PlanRequest {
+            let asked = AskedBatch {
                 motion,
-                tier: tier.or(policy.ramp.tier),
+                tier,
                 via,
-                room,
-                linkedin_room: limit
-                    .map_or(policy.linkedin_room, |it| it.cap(policy.linkedin_room)),
-                revival_room: policy.revival_room,
-                limits: BatchLimits {
-                    email_per_day: policy.limits.email_per_day,
-                    linkedin_per_day: policy.limits.linkedin_per_day,
-                },
-                expires_in: SignedDuration::from_hours(hours.into()),
+                limit: limit.map(|limit| limit.0),
+                expires_hours: expires,
             };
-            create(context, &*store, &policy, &request, tier).await
+            create(context, &asked).await
         }
         BatchCommand::Expire => expire(context).await,
         BatchCommand::List => list(context).await,
@@ -73,79 +61,22 @@ pub(super) async fn run(context: &Context, command: BatchCommand) -> Result<Exit
     }
 }
 
-/// Limits, ramp and what is left of today.
-pub(super) async fn policy(context: &Context, store: &dyn StateStore) -> Result<Policy> {
-    let production = context.production()?.map(|loaded| loaded.production);
-    let now = context.clock.now();
-    Ok(policy::policy(
-        store,
-        context.settings(),
-        production.as_ref(),
-        now,
-        &context.zone()?,
-    )
-    .await?)
-}
-
-async fn create(
-    context: &Context,
-    store: &dyn StateStore,
-    policy: &Policy,
-    request: &PlanRequest,
-    tier: Option<Tier>,
-) -> Result<Exit> {
-    let printer = &context.printer;
-    if let (Some(asked), Some(ramp)) = (tier, policy.ramp.tier)
-        && asked != ramp
-    {
-        return Err(Failure::new(
-            "ramp.tier",
-            format!("the ramp allows {ramp} only, not {asked}"),
-        )
-        .hint("the ramp ends with clean days of live sending; `caio status` shows them")
-        .exit(Exit::Blocked));
-    }
-    let plan = plan::plan(store, request).await?;
+async fn create(context: &Context, asked: &AskedBatch) -> Result<Exit> {
+    let store = context.open(Access::ReadWrite)?;
+    let (batch, plan) = context.create_batch(&*store, context.by()?, asked).await?;
     refused(context, &plan);
-    if plan.offered.is_empty() {
-        let hint = match request.room {
-            0 => "the limit leaves room for none".to_owned(),
-            _ => match request.tier {
-                Some(tier) => {
-                    format!("only {tier} may go now; `caio drafts approve` some of those")
-                }
-                None => "`caio drafts approve` some first".to_owned(),
-            },
-        };
-        return Err(Failure::new(
-            "batch.empty",
-            "no approved draft may go now, so there is no batch",
-        )
-        .hint(hint));
-    }
-    let batch = plan::batch(&plan, request, &*context.clock, &*context.ids)?;
-    deciding(context, store)?.add(&batch).await?;
     if plan.more {
-        printer.note("more drafts are approved than fit; they wait for the next batch");
+        context
+            .printer
+            .note("more drafts are approved than fit; they wait for the next batch");
     }
-    show(context, store, &batch).await?;
-    ready(context, store, &batch).await;
+    show(context, &*store, &batch).await?;
+    context.deliver_alerts(&*store).await;
     Ok(if plan.refused.is_empty() {
         Exit::Done
     } else {
         Exit::Refusals
     })
-}
-
-/// Tells people that a batch waits for them; the batch is there whatever comes of it.
-async fn ready(context: &Context, store: &dyn StateStore, batch: &Batch) {
-    let policy = context.alert_policy();
-    if let Err(error) = notify::batch_ready(&context.alerts(store, &policy), batch).await {
-        context
-            .printer
-            .warn(&format!("an alert could not be raised: {error}"));
-    }
-    context.deliver_alerts(store).await;
 }
 
 /// Expires what is over, and says what stayed unsent.

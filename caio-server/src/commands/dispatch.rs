@@ -24,7 +24,7 @@ use caio_state::{Access, StateStore};
 use serde::Serialize;
 use serde_json::json;
 
-use super::batch::{expire_stale, policy};
+use super::batch::expire_stale;
 use crate::args::DispatchArgs;
 use crate::exit::{Exit, Failure, Result};
 use crate::wiring::{Channels, Context};
@@ -66,7 +66,7 @@ pub(super) async fn run(context: &Context, args: DispatchArgs) -> Result<Exit> {
             None => batches::newest(&*store, BatchStatus::Approved, args.motion).await?,
         },
     };
-    let policy = policy(context, &*store).await?;
+    let policy = context.policy(&*store).await?;
     let mode = match (args.live, args.shadow) {
         (true, _) => Mode::Live,
         (false, true) => Mode::Shadow,

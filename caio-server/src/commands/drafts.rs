@@ -3,7 +3,7 @@
 use caio_core::draft::{Draft, DraftStatus};
 use caio_core::terms::Tier;
 use caio_dispatch::history;
-use caio_dispatch::review::{self, Review};
+use caio_dispatch::review::{self, Review, Wanted};
 use caio_state::{Access, StateStore};
 use serde_json::json;
 
@@ -122,22 +122,14 @@ async fn collect(
     tier: Option<Tier>,
     limit: usize,
 ) -> Result<Vec<Draft>> {
-    let mut drafts = Vec::new();
-    let mut after = None;
-    while drafts.len() < limit {
-        let size = (limit - drafts.len()).min(500);
-        let page = review::page(store, status, after.as_ref(), size).await?;
-        drafts.extend(
-            page.items
-                .into_iter()
-                .filter(|it| tier.is_none_or(|tier| it.tier == tier)),
-        );
-        match page.next {
-            Some(next) => after = Some(next),
-            None => break,
-        }
+    if limit == 0 {
+        return Ok(Vec::new());
     }
-    Ok(drafts)
+    let wanted = Wanted { tier, text: None };
+    let most = (limit, usize::MAX);
+    Ok(review::find(store, status, &wanted, None, most)
+        .await?
+        .items)
 }
 
 async fn show(context: &Context, id: &str) -> Result<Exit> {

@@ -1,15 +1,16 @@
 //! `caio ledger`: what became of each delivery, and those of which nobody knows.
 
+use std::sync::Arc;
+
 use caio_core::batch::BatchStatus;
 use caio_core::record::check_address;
 use caio_core::terms::{Mode, Motion};
 use caio_dispatch::channel::Outcome;
 use caio_dispatch::operator::Operator;
 use caio_dispatch::{batches, ledger};
-use caio_state::Access;
+use caio_state::{Access, StateStore};
 use serde_json::json;
 
-use super::batch::policy;
 use super::dispatch;
 use super::dispatch::live::{self, print};
 use crate::args::{LedgerCommand, Resolution};
@@ -62,7 +63,7 @@ async fn show(context: &Context, of: &str) -> Result<Exit> {
 
 /// Asks the providers about everything that is unknown; exit code 3 while something stays so.
 async fn reconcile(context: &Context) -> Result<Exit> {
-    let operator = operator(context).await?;
+    let operator = operator(context, context.open(Access::ReadWrite)?).await?;
     let unknown = batches::list(&*operator.store, BatchStatus::Unknown).await?;
     if unknown.is_empty() {
         context.printer.note("nothing is unknown");
@@ -90,16 +91,15 @@ async fn resolve(
         Resolution::Accepted => Outcome::Accepted { receipt: said },
         Resolution::NotSent => Outcome::NotSent { reason: said },
     };
-    let operator = operator(context).await?;
+    let operator = operator(context, context.open(Access::ReadWrite)?).await?;
     let report = operator.resolve(delivery, &outcome).await?;
     print(context, &report);
     Ok(Exit::Done)
 }
 
 /// An operator that asks and records, and sends nothing.
-async fn operator(context: &Context) -> Result<Operator> {
-    let store = context.open(Access::ReadWrite)?;
-    let policy = policy(context, &*store).await?;
+pub(crate) async fn operator(context: &Context, store: Arc<dyn StateStore>) -> Result<Operator> {
+    let policy = context.policy(&*store).await?;
     let motion = Motion::Outbound;
     let inputs = dispatch::inputs(context, &*store, None, motion, &policy, Mode::DryRun).await?;
     live::operator(context, store, &policy, inputs, context.channels(None)?)

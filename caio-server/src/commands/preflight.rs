@@ -10,7 +10,7 @@ use caio_state::{Access, StateStore};
 use serde::Serialize;
 use serde_json::json;
 
-use super::{batch, dispatch, env};
+use super::{dispatch, env};
 use crate::args::PreflightArgs;
 use crate::exit::{Exit, Result};
 use crate::prove::smoke::{self, Target};
@@ -120,7 +120,7 @@ async fn state(context: &Context, store: &dyn StateStore) -> Vec<Row> {
 
 /// Each safety layer as a live run would meet it, without a batch: that there is none is no fault.
 async fn layers(context: &Context, store: &dyn StateStore) -> Vec<Row> {
-    let policy = match batch::policy(context, store).await {
+    let policy = match context.policy(store).await {
         Ok(policy) => policy,
         Err(failure) => return vec![row("safety layers", false, failure.message)],
     };

@@ -51,12 +51,15 @@ pub(super) async fn run(context: Context, args: ServeArgs) -> Result<Exit> {
     if let Some(link) = link {
         printer.note(&format!("log in once at {link}"));
     }
+    let live = Arc::clone(&service);
     let stop = async move {
         tokio::select! {
             // Where no handler can be set, Ctrl-C ends the process anyway.
             Ok(()) = tokio::signal::ctrl_c() => {}
             _ = terminate.recv() => {}
         }
+        // Who listens would do so for ever.
+        live.live.end();
     };
     let cut = serve(listener, app, grace, stop).await;
     tasks.end().await;

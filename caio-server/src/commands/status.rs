@@ -1,23 +1,17 @@
 //! `caio status`, `doctor`, `history`, `stop` and `resume`.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use caio_core::batch::BatchStatus;
 use caio_core::draft::DraftStatus;
-use caio_core::escalation::Subject;
 use caio_core::icp::reachable_tiers;
 use caio_core::record::check_address;
-use caio_core::time::rfc3339;
 use caio_dispatch::history::{self, Event};
 use caio_dispatch::{batches, doctor, icp, review};
 use caio_state::stop::{self, Stop};
-use caio_state::{Access, StateStore, Write};
+use caio_state::{Access, StateStore};
 use serde_json::json;
 
-use super::batch::policy;
 use crate::exit::{Exit, Failure, Result};
-use crate::wiring::Context;
+use crate::wiring::{Context, Stopped};
 
 /// Looks at everything that gates a send; exit code 3 when something is wrong.
 pub(super) async fn doctor(context: &Context) -> Result<Exit> {
@@ -76,11 +70,11 @@ fn unseen(context: &Context, failure: &Failure) -> Result<Exit> {
 }
 
 async fn seen(context: &Context, store: &dyn StateStore) -> Result<Exit> {
-    let policy = policy(context, store).await?;
+    let policy = context.policy(store).await?;
     let stopped = stop::read(store).await?;
     let mut drafts = Vec::new();
     for status in DraftStatus::ALL {
-        drafts.push((*status, count(store, *status).await?));
+        drafts.push((*status, review::count(store, *status).await?));
     }
     let mut open = Vec::new();
     for status in BatchStatus::ALL {
@@ -179,18 +173,6 @@ async fn seen(context: &Context, store: &dyn StateStore) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-async fn count(store: &dyn StateStore, status: DraftStatus) -> Result<u64> {
-    let (mut total, mut after) = (0, None);
-    loop {
-        let page = review::ids(store, status, after.as_ref(), 5_000).await?;
-        total += page.items.len() as u64;
-        match page.next {
-            Some(next) => after = Some(next),
-            None => return Ok(total),
-        }
-    }
-}
-
 pub(super) async fn history(
     context: &Context,
     email: Option<String>,
@@ -228,22 +210,11 @@ pub(super) async fn history(
 
 pub(super) async fn stop(context: &Context, reason: &str) -> Result<Exit> {
     // Stopping never fails for want of a name.
-    let by = context.by().unwrap_or("unknown").to_owned();
-    let stop = Stop {
-        by,
-        at: rfc3339(context.clock.now()),
-        reason: reason.to_owned(),
-    };
-    let mut writes = vec![stop::set(&stop)];
-    writes.extend(
-        event(context, &stop.by, "stop.set")
-            .because(reason)
-            .writes()?,
-    );
-    // What already runs at the providers is paused even where the flag could not be set.
-    let flag = set(context, writes).await;
-    let halted = halt(context).await;
-    let is_halted = halted.values().all(std::result::Result::is_ok);
+    let by = context.by().unwrap_or("unknown");
+    let store = context.open(Access::ReadWrite);
+    let stopped = context.stop(store.clone(), by, reason).await;
+    let is_complete = stopped.is_complete();
+    let Stopped { flag, halted } = stopped;
     let printer = &context.printer;
     if printer.is_json() {
         let halted: serde_json::Map<String, serde_json::Value> = halted
@@ -268,56 +239,24 @@ pub(super) async fn stop(context: &Context, reason: &str) -> Result<Exit> {
             }
         }
     }
-    let store = flag?;
-    let still_sending = halted
-        .iter()
-        .filter_map(|(who, said)| Some(format!("{who}: {}", said.as_ref().err()?)));
-    let stopped = Subject::Stopped {
-        by: stop.by,
-        reason: stop.reason,
-        still_sending: still_sending.collect(),
-    };
-    context.tell(&*store, vec![stopped]).await;
-    Ok(if is_halted {
+    if let Ok(store) = &store {
+        context.deliver_alerts(&**store).await;
+    }
+    flag?;
+    Ok(if is_complete {
         Exit::Done
     } else {
         Exit::Refusals
     })
 }
 
-async fn set(context: &Context, writes: Vec<Write>) -> Result<Arc<dyn StateStore>> {
-    let store = context.open(Access::ReadWrite)?;
-    stop::commit(&*store, &*context.ids, writes).await?;
-    Ok(store)
-}
-
-/// Pauses everything that sends at the providers; by provider, how many, or what went wrong.
-async fn halt(context: &Context) -> BTreeMap<String, std::result::Result<usize, String>> {
-    let channels = match context.channels(None) {
-        Ok(channels) => channels,
-        Err(failure) => return BTreeMap::from([("channels".to_owned(), Err(failure.message))]),
-    };
-    let mut halted = BTreeMap::new();
-    for (provider, channel) in channels {
-        halted.insert(provider.to_string(), channel.halt().await);
-    }
-    halted
-}
-
 pub(super) async fn resume(context: &Context) -> Result<Exit> {
     let by = context.by()?;
     let store = context.open(Access::ReadWrite)?;
-    let mut writes = vec![stop::clear()];
-    writes.extend(event(context, by, "stop.cleared").writes()?);
-    stop::commit(&*store, &*context.ids, writes).await?;
+    context.resume(&*store, by).await?;
     answer(context, "not stopped", false);
-    let resumed = Subject::Resumed { by: by.to_owned() };
-    context.tell(&*store, vec![resumed]).await;
+    context.deliver_alerts(&*store).await;
     Ok(Exit::Done)
-}
-
-fn event(context: &Context, by: &str, kind: &str) -> Event {
-    Event::new(&context.ids.id(), context.clock.now(), by, kind, "sending")
 }
 
 fn answer(context: &Context, text: &str, stopped: bool) {

@@ -16,6 +16,7 @@ use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use caio_core::access::Role;
+use caio_dispatch::access::Holder;
 
 use super::problem::Problem;
 use super::service::Service;
@@ -30,6 +31,8 @@ pub(crate) struct Principal {
     pub(crate) name: String,
     /// What they may do.
     pub(crate) role: Role,
+    /// What they came in with; `None` where everybody comes in.
+    pub(crate) holder: Option<Holder>,
 }
 
 impl<S: Sync> FromRequestParts<S> for Principal {
@@ -74,7 +77,7 @@ pub(super) async fn check(
         Err(problem) => return problem.into_response(),
     };
     if principal.role < least {
-        let Principal { name, role } = &principal;
+        let Principal { name, role, .. } = &principal;
         return Problem::new(
             StatusCode::FORBIDDEN,
             "access.role",

@@ -16,7 +16,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::access::{self, Table};
 use super::service::Service;
-use super::{cors, document, layers, pages, routes};
+use super::{cors, document, idempotency, layers, live, pages, routes};
 use crate::exit::{Failure, Result};
 
 /// The application: a router whose paths are taken with or without a slash at the end.
@@ -44,6 +44,7 @@ impl Service {
         let router = router
             .fallback(layers::not_found)
             .method_not_allowed_fallback(layers::wrong_method)
+            .layer(from_fn_with_state(Arc::clone(self), idempotency::once))
             .layer(access)
             .layer(csrf.with_rejection_response(|_| layers::cross_site()))
             .layer(from_fn_with_state(Arc::new(origins), cors::apply))
@@ -88,5 +89,6 @@ pub(crate) fn openapi() -> OpenApi {
 fn all_routes() -> OpenApiRouter<Arc<Service>> {
     OpenApiRouter::with_openapi(routes::document())
         .merge(routes::all())
+        .merge(live::routes())
         .merge(pages::all())
 }

@@ -22,7 +22,7 @@ const LOCAL: [&str; 4] = [
 const METHODS: &str = "GET, HEAD, POST, PUT, DELETE, OPTIONS";
 const HEADERS: &str =
     "authorization, content-type, idempotency-key, x-correlation-id, x-dashboard-token";
-const EXPOSED: &str = "retry-after, x-correlation-id";
+const EXPOSED: &str = "idempotency-replayed, retry-after, x-correlation-id";
 
 /// The allowed origins.
 #[derive(Debug)]
@@ -57,7 +57,7 @@ impl Origins {
         self.0.iter().map(String::as_str)
     }
 
-    fn allows(&self, origin: &HeaderValue) -> bool {
+    pub(crate) fn allows(&self, origin: &HeaderValue) -> bool {
         self.0.iter().any(|it| it.as_bytes() == origin.as_bytes())
     }
 }

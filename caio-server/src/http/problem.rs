@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use caio_dispatch::DispatchError;
 use caio_state::StoreError;
 use serde::Serialize;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::exit::{Exit, Failure};
@@ -21,6 +22,7 @@ pub(crate) struct Problem {
     detail: String,
     hint: Option<String>,
     retry_after: Option<u64>,
+    more: Option<Box<Map<String, Value>>>,
     cause: Option<Cause>,
 }
 
@@ -48,6 +50,10 @@ pub(crate) struct ProblemDocument {
     hint: Option<String>,
     /// The same as `detail`: the old batch routes put it here.
     error: String,
+    /// What else there is to say, such as what has changed.
+    #[serde(flatten)]
+    #[schema(ignore)]
+    more: Map<String, Value>,
 }
 
 impl Problem {
@@ -58,6 +64,7 @@ impl Problem {
             detail: detail.into(),
             hint: None,
             retry_after: None,
+            more: None,
             cause: None,
         }
     }
@@ -87,6 +94,13 @@ impl Problem {
         self
     }
 
+    /// The same with a further member, such as what has changed.
+    pub(crate) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        let more = self.more.get_or_insert_default();
+        more.insert(name.to_owned(), value.into());
+        self
+    }
+
     pub(crate) fn is_unauthorized(&self) -> bool {
         self.status == StatusCode::UNAUTHORIZED
     }
@@ -107,6 +121,7 @@ impl IntoResponse for Problem {
             error: self.detail.clone(),
             detail: self.detail,
             hint: self.hint,
+            more: self.more.map(|more| *more).unwrap_or_default(),
         };
         let mut response = (self.status, Json(document)).into_response();
         let headers = response.headers_mut();

@@ -1,15 +1,22 @@
 //! What every handler shares: the context of the commands, one open store, and who may come in.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use caio_dispatch::notify::Notifiers;
 use caio_state::StateStore;
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use super::access::Gate;
+use super::health::Health;
+use super::live::Live;
 use crate::exit::Result;
 use crate::wiring::Context;
+
+/// Errors of pages that are noted in a minute.
+const PAGE_ERRORS: NonZeroU32 = NonZeroU32::new(60).expect("sixty is not zero");
 
 /// How the service is run.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +34,11 @@ pub(crate) struct Service {
     pub(crate) store: Arc<dyn StateStore>,
     pub(crate) gate: Gate,
     pub(crate) notifiers: Notifiers,
+    approves_unseen: bool,
+    pub(crate) health: Health,
+    pub(crate) live: Live,
+    /// Errors of pages that may still be noted.
+    pub(crate) page_errors: DefaultDirectRateLimiter,
     pub(crate) metrics: Option<PrometheusHandle>,
 }
 
@@ -43,12 +55,22 @@ impl Service {
         for problem in problems {
             context.printer.warn(&problem);
         }
+        let approves_unseen = context.is_on("CAIO_APPROVE_WITHOUT_DIGEST");
         Ok(Self {
             context,
             store,
             gate,
             notifiers,
+            approves_unseen,
+            health: Health::default(),
+            live: Live::default(),
+            page_errors: RateLimiter::direct(Quota::per_minute(PAGE_ERRORS)),
             metrics: options.metrics,
         })
+    }
+
+    /// Whether an approval passes that does not say what was seen; it is recorded as such.
+    pub(crate) const fn approves_unseen(&self) -> bool {
+        self.approves_unseen
     }
 }

@@ -11,6 +11,7 @@ use caio_dispatch::notify::{self, Which};
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
+use super::live;
 use super::service::Service;
 use crate::exit::Failure;
 
@@ -23,6 +24,7 @@ impl Tasks {
     pub(crate) fn of(service: &Arc<Service>) -> Self {
         let mut tasks = Self::default();
         tasks.every(service, "batches.expire", Duration::from_mins(1), expire);
+        tasks.every(service, "live.look", Duration::from_secs(1), live::look);
         tasks.every(service, "audit.seal", Duration::from_secs(5), seal);
         tasks.every(service, "alerts.watch", Duration::from_mins(1), watch);
         tasks.every(service, "alerts.deliver", Duration::from_secs(5), deliver);

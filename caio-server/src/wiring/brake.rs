@@ -26,6 +26,14 @@ impl Context {
     }
 }
 
+impl Brake {
+    /// Either stops this process; so does a file of which nobody can tell.
+    pub(crate) fn holds(&self) -> bool {
+        use operator::Brake as _;
+        self.environment().is_some() || self.file() != StopFlag::Clear
+    }
+}
+
 impl operator::Brake for Brake {
     fn environment(&self) -> Option<String> {
         stop_value(&environment())

@@ -55,17 +55,13 @@ impl fmt::Debug for Gate {
 impl Gate {
     pub(crate) fn new(context: &Context, address: Option<SocketAddr>) -> Result<Self> {
         let variable = |name: &str| context.environment.get(name).map(|it| it.trim());
-        let is_on = |name: &str| {
-            variable(name)
-                .is_some_and(|it| matches!(it.to_lowercase().as_str(), "1" | "true" | "yes" | "on"))
-        };
         let token = variable("DASHBOARD_AUTH_TOKEN").filter(|it| !it.is_empty());
         let is_local = address.is_some_and(|it| it.ip().is_loopback());
         let development = variable("DASHBOARD_AUTH_STRICT")
             .is_some_and(|it| matches!(it.to_lowercase().as_str(), "0" | "false" | "no" | "off"));
         Ok(Self {
             environment: token.map(SecretDigest::of),
-            query: is_on("DASHBOARD_QUERY_TOKEN_ENABLED"),
+            query: context.is_on("DASHBOARD_QUERY_TOKEN_ENABLED"),
             open: development && is_local && token.is_none(),
             proxies: context.number("CAIO_TRUSTED_PROXIES")?.unwrap_or(0),
             guesses: RateLimiter::hashmap(Quota::per_minute(GUESSES)),
@@ -76,6 +72,11 @@ impl Gate {
     /// Whether `DASHBOARD_AUTH_TOKEN` is set.
     pub(crate) const fn has_environment_token(&self) -> bool {
         self.environment.is_some()
+    }
+
+    /// Whether a token is taken from the query as well.
+    pub(crate) const fn takes_query(&self) -> bool {
+        self.query
     }
 
     /// Whether everybody on this machine comes in.
@@ -116,6 +117,7 @@ impl Gate {
                 return Ok(Principal {
                     name,
                     role: Role::Admin,
+                    holder: None,
                 });
             }
             Credential::None => return Err(unauthorized("access.missing", "a token is needed")),
@@ -139,20 +141,24 @@ impl Gate {
         if let Some(token) = &self.environment
             && token.matches(&given)
         {
+            let digest = token.to_hex();
+            let holder = Holder::Environment { digest };
             let principal = Principal {
                 name: ENVIRONMENT.to_owned(),
                 role: Role::Admin,
+                holder: Some(holder.clone()),
             };
-            let digest = token.to_hex();
-            return Ok(Some((principal, Holder::Environment { digest })));
+            return Ok(Some((principal, holder)));
         }
         let found = access::check(&*service.store, text, service.context.clock.now()).await?;
         Ok(found.map(|token| {
+            let holder = Holder::Token { id: token.id };
             let principal = Principal {
                 name: token.name,
                 role: token.role,
+                holder: Some(holder.clone()),
             };
-            (principal, Holder::Token { id: token.id })
+            (principal, holder)
         }))
     }
 
@@ -172,6 +178,7 @@ impl Gate {
         Ok(found.filter(holds).map(|session| Principal {
             name: session.name,
             role: session.role,
+            holder: Some(session.holder),
         }))
     }
 

@@ -40,6 +40,7 @@ struct Arrival {
 
 /// What the form sends.
 #[derive(Deserialize, ToSchema)]
+#[schema(as = LoginEntry)]
 struct Entry {
     /// A token.
     #[serde(default)]
@@ -82,6 +83,7 @@ async fn log_in(State(service): State<Arc<Service>>, request: Request) -> Result
     let link = || Principal {
         name: service.context.by().unwrap_or("operator").to_owned(),
         role: Role::Admin,
+        holder: Some(Holder::Link),
     };
     let found = if !code.is_empty() && service.gate.take_link(&code) {
         Some((link(), Holder::Link))

@@ -1,10 +1,12 @@
 //! Whether the service lives, and whether it can do its work.
 
+mod object;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use caio_core::time::rfc3339;
 use serde::Serialize;
@@ -12,8 +14,11 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::system::depends;
 use crate::http::problem::{Problem, Result};
 use crate::http::service::Service;
+use object::HealthObject;
+pub(crate) use object::health_object;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Service>> {
     OpenApiRouter::new()
@@ -41,6 +46,16 @@ struct Ready {
     timestamp: String,
     /// `ok` or `fail`, by what was looked at.
     checks: BTreeMap<&'static str, &'static str>,
+}
+
+/// The short answer, or the whole.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+enum Answer {
+    /// Without a token.
+    Short(Ready),
+    /// With one.
+    Whole(Box<HealthObject>),
 }
 
 /// The process answers.
@@ -82,19 +97,25 @@ async fn ready(State(service): State<Arc<Service>>) -> Result<Json<Ready>> {
     }))
 }
 
-/// The same, always 200.
+/// The same, always 200. Who shows a token sees the whole of it, in the old shape.
 #[utoipa::path(
     get, path = "/api/health", tag = "service", security(()),
-    responses((status = 200, body = Ready))
+    responses((status = 200, body = Answer))
 )]
-async fn health(State(service): State<Arc<Service>>) -> Json<Ready> {
+async fn health(State(service): State<Arc<Service>>, request: Request) -> Json<Answer> {
+    let (parts, _) = request.into_parts();
+    if service.gate.admit(&service, &parts).await.is_ok() {
+        let mut health = health_object(&service).await;
+        health.runtime_dependencies = Some(depends(&service).await);
+        return Json(Answer::Whole(Box::new(health)));
+    }
     let checks = checks(&service).await;
     let is_healthy = checks.values().all(|it| *it == "ok");
-    Json(Ready {
+    Json(Answer::Short(Ready {
         status: if is_healthy { "healthy" } else { "unhealthy" },
         timestamp: rfc3339(service.context.clock.now()),
         checks,
-    })
+    }))
 }
 
 /// What Prometheus reads.

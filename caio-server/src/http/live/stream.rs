@@ -1,0 +1,117 @@
+//! `GET /api/events`: server-sent events. A browser that comes back says which it saw last.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::sse::{Event as Sent, KeepAlive, Sse};
+use caio_dispatch::history::{self, Event};
+use futures_util::stream::{self, Stream};
+use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::News;
+use crate::http::problem::{Problem, ProblemDocument, Result};
+use crate::http::service::Service;
+
+/// Events that are told again to somebody who comes back.
+const AGAIN: usize = 500;
+
+pub(super) fn routes() -> OpenApiRouter<Arc<Service>> {
+    OpenApiRouter::new().routes(routes!(events))
+}
+
+/// One listener.
+struct Listener {
+    service: Arc<Service>,
+    holder: Option<caio_dispatch::access::Holder>,
+    missed: std::vec::IntoIter<Event>,
+    seen: Option<String>,
+    news: broadcast::Receiver<Arc<News>>,
+    ends: watch::Receiver<bool>,
+    _place: OwnedSemaphorePermit,
+}
+
+/// What happens, as it happens: `event`, `stop` and `pending`. With `Last-Event-ID`, what was missed
+/// comes first.
+#[utoipa::path(
+    get, path = "/api/events", tag = "live", security(("token" = ["viewer"])),
+    params(("Last-Event-ID" = Option<String>, Header, description = "The event that was seen last")),
+    responses(
+        (status = 200, description = "Server-sent events", content_type = "text/event-stream", body = String),
+        (status = 503, description = "Too many listeners", body = ProblemDocument),
+    )
+)]
+async fn events(
+    State(service): State<Arc<Service>>,
+    who: crate::http::access::Principal,
+    headers: HeaderMap,
+) -> Result<Sse<impl Stream<Item = Result<Sent, Infallible>>>> {
+    let place = service.live.join().ok_or_else(full)?;
+    // First of all: what happens while the rest is read is not missed.
+    let news = service.live.news.subscribe();
+    let last = headers.get("last-event-id").and_then(|it| it.to_str().ok());
+    let missed = match last {
+        Some(id) => match history::one(&*service.store, id).await? {
+            Some(event) => history::since(&*service.store, &event.place(), AGAIN).await?,
+            None => Vec::new(),
+        },
+        None => Vec::new(),
+    };
+    let listener = Listener {
+        seen: missed.last().map(Event::place),
+        missed: missed.into_iter(),
+        news,
+        ends: service.live.ends.subscribe(),
+        holder: who.holder,
+        service,
+        _place: place,
+    };
+    let keep_alive = KeepAlive::new().interval(Duration::from_secs(15));
+    Ok(Sse::new(stream::unfold(listener, next)).keep_alive(keep_alive))
+}
+
+pub(super) fn full() -> Problem {
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    Problem::new(status, "live.full", "too many listeners").retry_after(30)
+}
+
+async fn next(mut listener: Listener) -> Option<(Result<Sent, Infallible>, Listener)> {
+    if let Some(event) = listener.missed.next() {
+        return Some((Ok(sent(&News::Event(event))), listener));
+    }
+    loop {
+        let news = tokio::select! {
+            news = listener.news.recv() => news,
+            _ = listener.ends.changed() => return None,
+        };
+        // Whoever is too far behind comes back and says what was seen last.
+        let news = news.ok()?;
+        if !super::stands(&listener.service, listener.holder.as_ref(), &news).await {
+            return None;
+        }
+        if let (News::Event(event), Some(seen)) = (&*news, &listener.seen)
+            && event.place() <= *seen
+        {
+            continue;
+        }
+        return Some((Ok(sent(&news)), listener));
+    }
+}
+
+fn sent(news: &News) -> Sent {
+    let (name, id) = match news {
+        News::Event(event) => ("event", Some(event.id.clone())),
+        News::Pending(_) => ("pending", None),
+        News::Stop { .. } => ("stop", None),
+    };
+    let text = serde_json::to_value(news).unwrap_or_default();
+    let sent = Sent::default().event(name).data(text["data"].to_string());
+    match id {
+        Some(id) => sent.id(id),
+        None => sent,
+    }
+}

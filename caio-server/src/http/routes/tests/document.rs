@@ -1,0 +1,108 @@
+//! What the description of the service promises, asked of the service.
+
+use axum::http::StatusCode;
+use caio_core::access::Role;
+use caio_core::draft::DraftStatus;
+use serde_json::{Value, json};
+
+use crate::http::describe;
+use crate::http::testing::{World, nothing};
+
+/// Streams and sockets do not end by themselves; the other pages are asked as any route.
+const ENDLESS: [&str; 2] = ["/api/events", "/ws"];
+
+/// Every GET of the document, with something that is there in place of each parameter.
+fn gets(document: &Value, of: &[(&str, &str)]) -> Vec<String> {
+    let paths = document["paths"].as_object().unwrap().iter();
+    let gets =
+        paths.filter(|(path, item)| item.get("get").is_some() && !ENDLESS.contains(&path.as_str()));
+    let fill = |path: &str| {
+        of.iter().fold(path.to_owned(), |path, (name, value)| {
+            path.replace(&format!("{{{name}}}"), value)
+        })
+    };
+    gets.map(|(path, _)| fill(path)).collect()
+}
+
+#[tokio::test]
+async fn d_19_no_get_changes_anything() {
+    let world = World::new();
+    let root = world.token("root", Role::Admin).await;
+    let draft = world.draft("lee@example.com", DraftStatus::Approved).await;
+    world.draft("max@example.com", DraftStatus::Pending).await;
+    world.expect(201, &root, "/api/batches", &nothing()).await;
+    let document = serde_json::to_value(crate::http::openapi()).unwrap();
+    let of = [
+        ("id", draft.as_str()),
+        ("email_id", draft.as_str()),
+        ("email", "lee@example.com"),
+    ];
+    let targets = gets(&document, &of);
+    assert!(targets.len() > 30, "{targets:?}");
+    let before = world.dump().await;
+    let mut answered = 0;
+    for target in &targets {
+        let reply = world.get(&root, target).await;
+        assert!(!reply.status.is_server_error(), "{target}: {reply:?}");
+        answered += u32::from(reply.status == StatusCode::OK);
+    }
+    assert!(
+        answered > 25,
+        "{answered} of {} routes have answered",
+        targets.len()
+    );
+    assert_eq!(world.dump().await, before);
+}
+
+#[tokio::test]
+async fn every_post_refuses_what_is_no_object_and_changes_nothing_by_it() {
+    let world = World::new();
+    let root = world.token("root", Role::Admin).await;
+    let document = serde_json::to_value(crate::http::openapi()).unwrap();
+    let before = world.dump().await;
+    let mut asked = 0;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let operation = &item["post"];
+        let body = &operation["requestBody"]["content"];
+        if body.get("application/json").is_none() || operation["security"][0].get("token").is_none()
+        {
+            continue;
+        }
+        for wrong in [json!([]), json!("x"), json!(1)] {
+            let target = path.replace(['{', '}'], "");
+            let reply = world.post(&root, &target, &wrong).await;
+            assert_eq!(
+                reply.status,
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "{path}: {reply:?}"
+            );
+            assert!(reply.json()["detail"].is_string(), "{path}: {reply:?}");
+            asked += 1;
+        }
+    }
+    assert!(asked > 30, "{asked}");
+    assert_eq!(world.dump().await, before);
+}
+
+/// Writes what would be right where a person finds it.
+fn kept(is_right: bool, name: &str, right: &str) {
+    if !is_right {
+        let path = format!("{}/../target/{name}", env!("CARGO_MANIFEST_DIR"));
+        std::fs::write(&path, right).unwrap();
+        panic!("docs/{name} is not that of the routes; {path} is");
+    }
+}
+
+#[test]
+fn the_description_in_the_repository_is_that_of_the_routes() {
+    let real = serde_json::to_string_pretty(&crate::http::openapi()).unwrap() + "\n";
+    let is_right = include_str!("../../../../../docs/openapi.json") == real;
+    kept(is_right, "openapi.json", &real);
+}
+
+#[test]
+fn the_table_of_routes_in_the_documentation_is_that_of_the_routes() {
+    let table = describe::table(&crate::http::openapi());
+    let is_right = include_str!("../../../../../docs/api.md").contains(&table);
+    kept(is_right, "api.md", &table);
+}

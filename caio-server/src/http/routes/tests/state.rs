@@ -1,0 +1,185 @@
+//! Stop, suppressions, tokens, ledger and history over HTTP.
+
+use caio_core::access::Role;
+use caio_core::draft::DraftStatus;
+use serde_json::json;
+
+use crate::http::testing::{World, nothing};
+
+#[tokio::test]
+async fn d_04_a_stop_sets_the_flag_and_says_what_it_reached() {
+    let world = World::new();
+    let kim = world.token("kim", Role::Operator).await;
+    assert_eq!(world.read(&kim, "/api/stop").await["stopped"], false);
+    let stopped = world
+        .expect(200, &kim, "/api/stop", &json!({"reason": "pause"}))
+        .await;
+    assert_eq!(
+        (&stopped["stopped"], &stopped["complete"]),
+        (&json!(true), &json!(true))
+    );
+    let read = world.read(&kim, "/api/stop").await;
+    assert_eq!(
+        (&read["flag"]["by"], &read["flag"]["reason"]),
+        (&json!("kim"), &json!("pause"))
+    );
+    world.expect(200, &kim, "/api/resume", &nothing()).await;
+    assert_eq!(world.read(&kim, "/api/stop").await["stopped"], false);
+}
+
+#[tokio::test]
+async fn d_04_a_stop_that_a_provider_does_not_confirm_is_207_with_the_flag_set() {
+    // Nothing listens there.
+    let world = World::with(&[
+        ("INSTANTLY_API_KEY", "k"),
+        ("INSTANTLY_BASE_URL", "http://127.0.0.1:9/api/v2"),
+    ]);
+    let kim = world.token("kim", Role::Operator).await;
+    let stopped = world.expect(207, &kim, "/api/stop", &nothing()).await;
+    assert_eq!(
+        (&stopped["stopped"], &stopped["complete"]),
+        (&json!(true), &json!(false))
+    );
+    assert!(
+        stopped["halted"]["instantly"]["error"].is_string(),
+        "{stopped}"
+    );
+    assert_eq!(world.read(&kim, "/api/stop").await["stopped"], true);
+}
+
+#[tokio::test]
+async fn suppressions_are_added_once_and_asked_for_by_person() {
+    let world = World::new();
+    let kim = world.token("kim", Role::Operator).await;
+    let target = "/api/suppressions";
+    let entry = json!({"who": "example.org", "reason": "customer"});
+    assert_eq!(world.expect(201, &kim, target, &entry).await["added"], true);
+    assert_eq!(
+        world.expect(200, &kim, target, &entry).await["added"],
+        false
+    );
+    let wrong = json!({"who": "gmail.com"});
+    let refused = world.expect(422, &kim, target, &wrong).await;
+    assert_eq!(refused["code"], "suppression.scope");
+    let check = world
+        .read(&kim, "/api/suppressions/check?email=Lee@Mail.Example.org")
+        .await;
+    assert_eq!(check["suppressed"], true);
+    assert_eq!(check["entries"][0]["value"], "example.org");
+    let check = world
+        .read(&kim, "/api/suppressions/check?email=lee@example.com")
+        .await;
+    assert_eq!(check["suppressed"], false);
+    assert_eq!(
+        world
+            .get(&kim, "/api/suppressions/check?email=x")
+            .await
+            .status,
+        422
+    );
+    let page = world.read(&kim, "/api/suppressions?limit=1").await;
+    assert_eq!(page["suppressions"][0]["by"], "kim");
+}
+
+#[tokio::test]
+async fn a_token_is_shown_once_and_opens_nothing_once_revoked() {
+    let world = World::new();
+    let root = world.token("root", Role::Admin).await;
+    let new = json!({"name": "lee", "role": "viewer", "expires_days": 30});
+    let made = world.expect(201, &root, "/api/tokens", &new).await;
+    let secret = made["secret"].as_str().unwrap().to_owned();
+    world.read(&secret, "/api/stop").await;
+    assert_eq!(world.get(&secret, "/api/tokens").await.status, 403);
+    let listed = world.get(&root, "/api/tokens").await;
+    assert!(!listed.body.contains("digest") && !listed.body.contains(&secret));
+    let revoke = format!(
+        "/api/tokens/{}/revoke",
+        made["token"]["id"].as_str().unwrap()
+    );
+    let revoked = world.expect(200, &root, &revoke, &nothing()).await;
+    assert_eq!(revoked["token"]["valid"], false);
+    assert_eq!(world.get(&secret, "/api/stop").await.status, 401);
+    for wrong in [
+        json!({"name": "", "role": "viewer"}),
+        json!({"name": "x", "role": "root"}),
+    ] {
+        world.expect(422, &root, "/api/tokens", &wrong).await;
+    }
+}
+
+#[tokio::test]
+async fn lists_come_in_pages_that_leave_nothing_out() {
+    let world = World::new();
+    let kim = world.token("kim", Role::Viewer).await;
+    for number in 0..5 {
+        world
+            .draft(&format!("p{number}@example.com"), DraftStatus::Pending)
+            .await;
+    }
+    let (mut seen, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = world
+            .read(&kim, &format!("/api/drafts?limit=2&cursor={cursor}"))
+            .await;
+        seen.extend(
+            page["drafts"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|it| it["to"].clone()),
+        );
+        match page["next"].as_str() {
+            Some(next) => next.clone_into(&mut cursor),
+            None => break,
+        }
+    }
+    seen.sort_by_key(ToString::to_string);
+    let all: Vec<_> = (0..5)
+        .map(|it| json!(format!("p{it}@example.com")))
+        .collect();
+    assert_eq!(seen, all);
+    let found = world
+        .read(&kim, "/api/drafts?search=P3@EXAMPLE&limit=1")
+        .await;
+    assert_eq!(found["drafts"][0]["to"], "p3@example.com");
+    let none = world.read(&kim, "/api/drafts?tier=tier_2").await;
+    assert_eq!(none["drafts"], json!([]));
+    for wrong in [
+        "limit=0",
+        "limit=501",
+        "status=open",
+        "cursor=x",
+        "stauts=pending",
+    ] {
+        assert_eq!(
+            world
+                .get(&kim, &format!("/api/drafts?{wrong}"))
+                .await
+                .status,
+            422,
+            "{wrong}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_ledger_tells_what_is_not_there() {
+    let world = World::new();
+    let kim = world.token("kim", Role::Operator).await;
+    assert_eq!(world.read(&kim, "/api/ledger").await["entries"], json!([]));
+    assert_eq!(world.get(&kim, "/api/ledger/none").await.status, 404);
+    assert_eq!(
+        world
+            .get(&kim, "/api/ledger?batch=b&email=a@example.com")
+            .await
+            .status,
+        422
+    );
+    let resolve = "/api/ledger/none/resolve";
+    for wrong in [
+        json!({"outcome": "sent", "reason": "x"}),
+        json!({"outcome": "accepted", "reason": ""}),
+    ] {
+        world.expect(422, &kim, resolve, &wrong).await;
+    }
+}
