@@ -2,6 +2,7 @@
 
 mod crash;
 mod ghl;
+mod stop;
 
 use serde_json::{Value, json};
 
@@ -26,18 +27,18 @@ pub(crate) fn place(sandbox: &Sandbox) -> Place {
         .variable("CAIO_COEXIST", "off");
     std::fs::create_dir(place.path("config")).unwrap();
     let production = json!({
-        "operator": { "enabled": true, "outbound": { "email_daily_limit": 100 }, "ramp": { "enabled": false } },
+        "operator": { "enabled": true, "outbound": { "email_daily_limit": 150 }, "ramp": { "enabled": false } },
         "guardrails": {
             "email_limits": {
-                "monthly_limit": 2500, "daily_limit": 100, "hourly_limit": 100,
-                "per_domain_hourly_limit": 100, "min_delay_seconds": 0,
+                "monthly_limit": 2500, "daily_limit": 150, "hourly_limit": 150,
+                "per_domain_hourly_limit": 150, "min_delay_seconds": 0,
             },
             "max_emails_per_campaign": 150,
         },
         "external_apis": { "instantly": {
             "enabled": true, "sending_accounts": { "primary_from_emails": ["ann@acorn.example.com"] },
         } },
-        "email_behavior": { "actually_send": true, "shadow_mode": false, "max_daily_sends": 100 },
+        "email_behavior": { "actually_send": true, "shadow_mode": false, "max_daily_sends": 150 },
         "rollout_phase": { "current": "live", "phases": { "live": { "email_send": true } } },
     });
     place.write("config/production.json", production.to_string());
@@ -47,7 +48,7 @@ pub(crate) fn place(sandbox: &Sandbox) -> Place {
         "time_zone = \"America/New_York\"\n\
          [sender]\nname = \"Ann Moss\"\ncompany = \"Acorn\"\nemail = \"ann@acorn.example.com\"\n\
          postal_address = \"1 Oak Street, Springfield\"\nopt_out_text = \"Reply no and I stop.\"\n\
-         [limits]\nemail_per_day = 100\nemail_per_hour = 100\nemail_per_domain_hour = 100\n\
+         [limits]\nemail_per_day = 150\nemail_per_hour = 150\nemail_per_domain_hour = 150\n\
          email_min_delay_seconds = 0\n[ramp]\nenabled = false\n",
     );
     place
@@ -55,10 +56,15 @@ pub(crate) fn place(sandbox: &Sandbox) -> Place {
 
 /// Reads `PEOPLE` leads, approves their letters, and the batch that holds them.
 pub(crate) fn approved(place: &Place) -> String {
+    approved_of(place, PEOPLE)
+}
+
+/// The same for so many.
+fn approved_of(place: &Place, people: usize) -> String {
     let mut leads =
         "name,email,title,company,employees,industry,technologies,demo_requested,website_visits\n"
             .to_owned();
-    for at in 0..PEOPLE {
+    for at in 0..people {
         leads.push_str(&format!(
             "Kim{at} Doe{at},Kim{at}@acme{at}.example.com,CEO,Acme {at},120,Marketing Agency,HubSpot; Salesforce,yes,9\n"
         ));
