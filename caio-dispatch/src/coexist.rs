@@ -10,7 +10,7 @@ pub mod followed;
 
 use caio_core::identity::dedup_email_key;
 use caio_core::pytext::{dumps, loads};
-use caio_core::terms::{Medium, Motion};
+use caio_core::terms::{Medium, Motion, Step};
 use caio_core::{EmailKey, IdSource};
 use caio_state::{CommitOutcome, Guard, Key, StateStore, Version, Write};
 use jiff::civil::Date;
@@ -169,7 +169,7 @@ impl DailyRecord {
     }
 
     /// The write that adds these messages, in the form and order of the Python system.
-    pub fn with(&self, messages: &[(&EmailKey, Medium)], now: Timestamp) -> Write {
+    pub fn with(&self, messages: &[(&EmailKey, Medium, Step)], now: Timestamp) -> Write {
         let empty = json!({
             "date": self.date.to_string(), "outbound_email_dispatched": 0,
             "outbound_linkedin_dispatched": 0, "revival_dispatched": 0, "cadence_dispatched": 0,
@@ -180,13 +180,20 @@ impl DailyRecord {
             _ => Map::new(),
         };
         record.extend(self.record.clone());
-        for (person, medium) in messages {
+        for (person, medium, step) in messages {
             let count = match medium {
                 Medium::Email => "outbound_email_dispatched",
                 Medium::LinkedIn => "outbound_linkedin_dispatched",
             };
-            let before = record.get(count).and_then(Value::as_u64).unwrap_or(0);
-            record.insert(count.to_owned(), (before + 1).into());
+            let programme = match *step {
+                Step::REVIVAL => Some("revival_dispatched"),
+                step if step.is_follow_up() => Some("cadence_dispatched"),
+                _ => None,
+            };
+            for count in [Some(count), programme].into_iter().flatten() {
+                let before = record.get(count).and_then(Value::as_u64).unwrap_or(0);
+                record.insert(count.to_owned(), (before + 1).into());
+            }
             let entry = Value::from(dedup_email_key(person.as_str()));
             if let Some(Value::Array(people)) = record.get_mut("leads_dispatched")
                 && !self.names(person)

@@ -152,7 +152,9 @@ impl Cadences<'_> {
     /// Stores the record of somebody who has none; `None` when somebody else was faster.
     async fn begin(&self, person: &EmailKey, first: &First<'_>) -> Result<Option<Enrolment>> {
         let lead = leads::one(self.store, person).await?;
-        let theirs = self.theirs(person).await?;
+        let shared = self.store.get(&[records::shared_cadence(person)]).await?;
+        let shared = shared.into_iter().next().flatten();
+        let theirs = shared.map(|found| theirs(person, &found)).transpose()?;
         let facts = known(self.store, &[person]).await?;
         let facts = facts.into_iter().next().unwrap_or_default().signals;
         let sent = self.stamp(first.sent);
@@ -212,25 +214,24 @@ impl Cadences<'_> {
             .await?;
         Ok(stored.then_some(enrolment))
     }
+}
 
-    /// The Python system's record of a person, where it has one that can be read.
-    ///
-    /// # Errors
-    /// [`DispatchError::Refused`] with `cadence.bad_record`: unknown is never *none*.
-    pub(super) async fn theirs(&self, person: &EmailKey) -> Result<Option<Record>> {
-        let key = records::shared_cadence(person);
-        let found = self.store.get(std::slice::from_ref(&key)).await?;
-        let Some(found) = found.into_iter().next().flatten() else {
-            return Ok(None);
-        };
-        let text = std::str::from_utf8(&found.value).ok();
-        match text.and_then(loads) {
-            Some(Value::Object(record)) => Ok(Some(record)),
-            _ => Err(DispatchError::Refused {
-                code: "cadence.bad_record",
-                reason: format!("`{key}` cannot be read; expected a JSON object"),
-            }),
-        }
+/// The Python system's record of a person, as it was found.
+///
+/// # Errors
+/// [`DispatchError::Refused`] with `cadence.bad_record` for one that cannot be read: unknown is never
+/// *none*.
+pub(super) fn theirs(person: &EmailKey, found: &Versioned) -> Result<Record> {
+    let text = std::str::from_utf8(&found.value).ok();
+    match text.and_then(loads) {
+        Some(Value::Object(record)) => Ok(record),
+        _ => Err(DispatchError::Refused {
+            code: "cadence.bad_record",
+            reason: format!(
+                "`{}` cannot be read; expected a JSON object",
+                records::shared_cadence(person)
+            ),
+        }),
     }
 }
 

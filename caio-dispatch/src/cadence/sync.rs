@@ -4,10 +4,12 @@
 use caio_core::EmailKey;
 use caio_core::cadence::{Plan, Record, Synced as Change, exited, synced};
 use caio_core::signals::Facts;
-use caio_state::{Key, Range, Version};
+use caio_state::{Key, Range, Version, Versioned};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::due::read;
+use super::enroll::theirs;
 use super::enrolment::Enrolment;
 use super::{Cadences, PAGE, known};
 use crate::error::{DispatchError, Result};
@@ -105,8 +107,18 @@ impl Cadences<'_> {
         let found = read(self.store, keys, &mut report.problems).await?;
         let people: Vec<&EmailKey> = found.iter().map(|(it, _)| &it.person).collect();
         let facts = known(self.store, &people).await?;
+        let shared: Vec<Key> = match self.mirror {
+            true => people
+                .iter()
+                .map(|it| records::shared_cadence(it))
+                .collect(),
+            false => Vec::new(),
+        };
+        let mut shared = self.store.get(&shared).await?.into_iter();
         for ((enrolment, version), facts) in found.iter().zip(facts) {
-            match self.advance_one(enrolment, version, &facts, report).await {
+            let theirs = shared.next().flatten();
+            let advanced = self.advance_one((enrolment, version), &facts, theirs.as_ref(), report);
+            match advanced.await {
                 Err(DispatchError::Refused { reason, .. }) => report.problems.push(reason),
                 other => other?,
             }
@@ -116,9 +128,9 @@ impl Cadences<'_> {
 
     async fn advance_one(
         &self,
-        enrolment: &Enrolment,
-        version: &Version,
+        (enrolment, version): (&Enrolment, &Version),
         facts: &crate::facts::Facts,
+        theirs: Option<&Versioned>,
         report: &mut Synced,
     ) -> Result<()> {
         if !matches!(enrolment.status(), "active" | "paused") {
@@ -126,7 +138,7 @@ impl Cadences<'_> {
         }
         let plan = Self::plan();
         let unreadable = |fault| super::enrolment::unreadable(&fault);
-        let mut changes = self.heard(enrolment, facts, &plan).await?;
+        let mut changes = self.heard(enrolment, facts, theirs, &plan)?;
         let record = |changes: &[Changed]| {
             let last = changes.last().map(|it| it.record.clone());
             last.unwrap_or_else(|| enrolment.record.clone())
@@ -172,10 +184,11 @@ impl Cadences<'_> {
     }
 
     /// What signals, suppressions and the other system say to one record.
-    async fn heard(
+    fn heard(
         &self,
         enrolment: &Enrolment,
         facts: &crate::facts::Facts,
+        shared: Option<&Versioned>,
         plan: &Plan,
     ) -> Result<Vec<Changed>> {
         let mut changes = Vec::new();
@@ -194,12 +207,9 @@ impl Cadences<'_> {
             .suppressed
             .as_ref()
             .map(|why| format!("suppressed: {why}"));
-        if why.is_none() && self.mirror {
-            let theirs = self.theirs(&enrolment.person).await?;
-            let text = |name: &str| {
-                let value = theirs.as_ref().and_then(|it| it.get(name));
-                value.and_then(serde_json::Value::as_str).unwrap_or("")
-            };
+        if let Some(shared) = shared.filter(|_| why.is_none()) {
+            let theirs = theirs(&enrolment.person, shared)?;
+            let text = |name: &str| theirs.get(name).and_then(Value::as_str).unwrap_or("");
             if text("status") == "exited" {
                 why = Some(text("exit_reason").to_owned());
             }

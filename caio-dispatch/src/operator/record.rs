@@ -81,7 +81,7 @@ async fn told(context: &Context<'_>, outcomes: &[(usize, Outcome)]) -> Result<()
         let news = outcomes.iter().zip(&known).filter(|(_, it)| it.is_news);
         let messages: Vec<_> = news
             .map(|((slot, _), _)| context.item(*slot))
-            .map(|item| (&item.recipient, item.medium))
+            .map(|item| (&item.recipient, item.medium, item.step))
             .collect();
         let mut guards = vec![daily.guard()];
         let mut writes = vec![daily.with(&messages, operator.clock.now())];

@@ -3,6 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
 
 use caio_core::batch::{Batch, BatchStatus};
 use caio_core::cadence::Record;
@@ -22,12 +25,13 @@ use caio_dispatch::operator::RunReport;
 use caio_dispatch::plan::{self, PlanRequest};
 use caio_dispatch::reindex::Reindex;
 use caio_dispatch::{DispatchError, records, review};
-use caio_state::{Range, StateStoreExt, Write};
+use caio_state::{Range, StateStoreExt, StoreError, Write};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use crate::wrapped::{Between, Wrapped};
 use crate::{World, keys, person, worlds_with_our_time};
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
@@ -764,4 +768,36 @@ async fn nothing_is_due_for_a_first_touch_that_is_not_known_as_sent() {
         "once"
     );
     assert_eq!(Step::REVIVAL.0, 101);
+}
+
+/// Counts what is asked of a store.
+#[derive(Debug, Default)]
+struct Counting(AtomicUsize);
+
+#[async_trait]
+impl Between for Counting {
+    async fn read(&self) -> Result<(), StoreError> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn what_is_due_costs_what_is_due_and_not_who_is_in_it() {
+    let mut costs = Vec::new();
+    for people in [10, 1000] {
+        let days = Days::new(one_world());
+        for number in 0..people {
+            let now = Some(days.world.clock.now());
+            days.cadences().enroll(&person(number), now).await.unwrap();
+        }
+        let counting = Arc::new(Counting::default());
+        let store = Wrapped::new(&days.world.store, &counting);
+        let today = days.world.today();
+        let due = cadence::due(&*store, today, 50).await.unwrap();
+        assert!(due.actions.is_empty());
+        costs.push(counting.0.load(Ordering::SeqCst));
+    }
+    assert_eq!(costs[0], costs[1], "reads with 10 and with 1000 people");
+    assert!(costs[0] <= 4, "{costs:?}");
 }
