@@ -6,7 +6,7 @@ use caio_core::cadence::{DEFAULT_21DAY, Plan, against};
 use caio_core::signals::{self, facts_of};
 use caio_core::terms::{Medium, Step};
 use caio_state::{Guard, Key, StateStore, Versioned};
-use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use crate::cadence::Enrolment;
 use crate::error::Result;
@@ -41,14 +41,6 @@ pub struct Touch<'a> {
     pub medium: Medium,
     /// At which step.
     pub step: Step,
-}
-
-/// A lead's status record, as far as it gates a send; other members are left alone.
-#[derive(Debug, Deserialize)]
-struct StatusRecord {
-    status: Option<String>,
-    #[serde(default)]
-    reply_count: u64,
 }
 
 /// What gates each of `touches`, in order. A record that cannot be read suppresses: unknown is
@@ -107,23 +99,25 @@ impl Facts {
     fn take(&mut self, position: usize, value: &Versioned) {
         match position {
             0 => self.touched = true,
-            1 => match serde_json::from_slice::<StatusRecord>(&value.value) {
+            1 => match serde_json::from_slice::<Map<String, Value>>(&value.value) {
+                // An end of contact counts for good, though a later signal changed the status.
                 Ok(record) => {
-                    self.has_replied = record.reply_count > 0;
-                    self.lead_status = record.status;
-                    let members = serde_json::from_slice(&value.value);
-                    self.signals = members.map(|it| facts_of(&it)).unwrap_or_default();
+                    let known = facts_of(&record);
+                    let own = record.get("status").and_then(Value::as_str);
+                    self.has_replied = known.has_replied();
+                    self.lead_status = known.ended.or(own).map(str::to_owned);
+                    self.signals = known;
                 }
                 Err(error) => {
                     self.suppressed = Some(format!("the lead's status cannot be read: {error}"));
                 }
             },
             _ => {
-                let why = serde_json::from_slice::<serde_json::Value>(&value.value);
+                let why = serde_json::from_slice::<Value>(&value.value);
                 let member = |name: &str| {
                     let value = why.as_ref().ok().and_then(|why| why.get(name));
                     value
-                        .and_then(serde_json::Value::as_str)
+                        .and_then(Value::as_str)
                         .unwrap_or("unknown")
                         .to_owned()
                 };

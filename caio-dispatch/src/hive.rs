@@ -7,6 +7,7 @@
 mod facts;
 mod files;
 mod fingerprint;
+mod letters;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,6 +21,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub use fingerprint::Fingerprint;
+pub use letters::{Letter, letters};
 
 /// What the folder holds.
 #[derive(Debug, Default)]

@@ -31,6 +31,7 @@ pub mod policy;
 pub mod providers;
 pub mod records;
 pub mod refused;
+pub mod rehearse;
 pub mod reindex;
 pub mod review;
 pub mod revival;

@@ -373,13 +373,15 @@ impl Migrate<'_> {
                 }),
             }
         }
-        for (person, status) in statuses {
-            let status = status.get("status").and_then(Value::as_str).unwrap_or("");
+        for (person, record) in statuses {
+            let status = record.get("status").and_then(Value::as_str).unwrap_or("");
             if OPTED_OUT.contains(&status) {
                 let scope = Scope::Address(person.clone());
-                wanted
-                    .entry(person.to_string())
-                    .or_insert((scope, "lead_status", None));
+                wanted.entry(person.to_string()).or_insert((
+                    scope,
+                    "lead_status",
+                    since(record, status),
+                ));
             }
         }
         let mut tally = Tally::default();
@@ -399,6 +401,14 @@ impl Migrate<'_> {
         report.kinds.insert("opt_outs", tally);
         Ok(())
     }
+}
+
+/// When a lead's record came to this status, where its history says so.
+fn since<'a>(record: &'a Value, status: &str) -> Option<&'a str> {
+    let history = record.get("status_history").and_then(Value::as_array)?;
+    let text = |it: &'a Value, member: &str| it.get(member).and_then(Value::as_str);
+    let last = history.iter().rfind(|it| text(it, "to") == Some(status))?;
+    text(last, "at").filter(|at| caio_core::batch::parse_instant(at).is_some())
 }
 
 /// How much of a day is used: counted once, whatever runs again.

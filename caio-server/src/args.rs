@@ -4,6 +4,7 @@ mod alerts;
 mod audit;
 mod cadence;
 mod prove;
+mod rehearse;
 mod serve;
 mod shadow;
 
@@ -20,6 +21,7 @@ pub(crate) use alerts::{AlertsCommand, StateArg};
 pub(crate) use audit::AuditCommand;
 pub(crate) use cadence::{CadenceCommand, RevivalCommand, RevivalScan};
 pub(crate) use prove::{EnvArgs, EnvCommand, ModeArg, PreflightArgs, SmokeArgs};
+pub(crate) use rehearse::RehearseArgs;
 pub(crate) use serve::{ServeArgs, TokenCommand};
 pub(crate) use shadow::ShadowCommand;
 
@@ -92,6 +94,8 @@ pub(crate) enum Command {
     Revival(RevivalCommand),
     /// Send an approved batch; without --live show every request and write nothing
     Dispatch(DispatchArgs),
+    /// What would have been sent in the old system's place, day by day, and why it differs
+    Rehearse(RehearseArgs),
     /// What shadow runs would have sent, and what was sent instead
     #[command(subcommand)]
     Shadow(ShadowCommand),

@@ -11,6 +11,7 @@ mod icp;
 mod leads;
 pub(crate) mod ledger;
 mod preflight;
+mod rehearse;
 mod revival;
 mod run;
 mod sandbox;
@@ -62,6 +63,7 @@ pub(crate) async fn run(context: Context, command: Command) -> Result<Exit> {
             Ok(Exit::Done)
         }
         Command::Preflight(args) => preflight::run(&context, args).await,
+        Command::Rehearse(args) => rehearse::run(&context, args).await,
         Command::Resume => status::resume(&context).await,
         Command::Revival(command) => revival::run(&context, command).await,
         Command::Run(args) => run::run(&context, args).await,

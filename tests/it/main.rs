@@ -9,6 +9,7 @@ mod delivery;
 mod manners;
 mod migrate;
 mod prove;
+mod rehearse;
 mod sandbox;
 mod service;
 mod shadow;

@@ -68,11 +68,11 @@ pub(super) fn read(root: &Path) -> io::Result<Hive> {
     Ok(hive)
 }
 
-fn text<'a>(record: &'a Value, member: &str) -> &'a str {
+pub(super) fn text<'a>(record: &'a Value, member: &str) -> &'a str {
     record.get(member).and_then(Value::as_str).unwrap_or("")
 }
 
-fn is_set(record: &Value, member: &str) -> bool {
+pub(super) fn is_set(record: &Value, member: &str) -> bool {
     match record.get(member) {
         None | Some(Value::Null | Value::Bool(false)) => false,
         Some(Value::String(text)) => !text.is_empty(),
@@ -91,6 +91,28 @@ fn receipt(record: &Value, member: &str) -> Option<String> {
 /// A tier, the lowest where the record names none.
 fn tier(record: &Value) -> Tier {
     text(record, "tier").parse().unwrap_or(Tier::Four)
+}
+
+/// When a letter was given to GHL: the old system did so when it was approved.
+fn handed_to_ghl(email: &Value) -> &str {
+    match text(email, "sent_at") {
+        "" => text(email, "approved_at"),
+        at => at,
+    }
+}
+
+/// The day that the name of a campaign or list carries, as in `t1_pipeline_20260302_v1`; a line of the
+/// log says no other.
+fn day_in(entry: &Value) -> String {
+    let name = match text(entry, "campaign_name") {
+        "" => text(entry, "list_name"),
+        name => name,
+    };
+    let is_day = |part: &&str| part.len() == 8 && part.bytes().all(|it| it.is_ascii_digit());
+    let day = name.split('_').rfind(is_day);
+    let day = day.map(|it| format!("{}-{}-{}", &it[..4], &it[4..6], &it[6..]));
+    day.filter(|it| strptime_ymd(it).is_some())
+        .unwrap_or_default()
 }
 
 const fn medium_of(provider: Provider) -> Medium {
@@ -155,12 +177,13 @@ impl Hive {
                 is_out = true;
                 let touch = self.first_touch(person.clone(), Provider::Ghl, &file);
                 touch.receipt = receipt(&email, "ghl_message_id");
-                text(&email, "sent_at").clone_into(&mut touch.at);
+                handed_to_ghl(&email).clone_into(&mut touch.at);
                 touch.tier = tier(&email);
             } else if is_set(&email, "queued_for_send") || is_set(&email, "send_error") {
                 is_out = true;
                 let touch = self.first_touch(person.clone(), Provider::Ghl, &file);
                 touch.certain = false;
+                handed_to_ghl(&email).clone_into(&mut touch.at);
                 touch.tier = tier(&email);
                 let why = "given to GHL, and the outcome was not recorded";
                 self.hold(file.clone(), why);
@@ -328,6 +351,7 @@ impl Hive {
                         let touch = self.first_touch(person, provider, &origin);
                         touch.certain = certain;
                         touch.tier = tier(&entry);
+                        touch.at = day_in(&entry);
                         touch.receipt =
                             receipt(&entry, "campaign_id").or_else(|| receipt(&entry, "list_id"));
                     }

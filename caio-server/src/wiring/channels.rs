@@ -95,6 +95,24 @@ impl Context {
         }
     }
 
+    /// Channels that prepare requests and are never called: for a rehearsal, which needs no keys.
+    pub(crate) fn uncalled_channels(&self) -> Result<Channels> {
+        let key = || SecretString::from("rehearsal");
+        let http = |provider, base, auth| self.http(provider, ("", base), auth);
+        let instantly = http(Provider::Instantly, INSTANTLY, Auth::Bearer(key()))?;
+        let daily_limit = self.settings().limits.email_per_day;
+        let options = InstantlyOptions::new(self.accounts()?, self.time_zone()?, daily_limit);
+        let instantly: Arc<dyn Channel> = Arc::new(InstantlyChannel::new(instantly, options));
+        let auth = Auth::Header("X-API-KEY", key());
+        let heyreach = http(Provider::HeyReach, HEYREACH, auth)?;
+        let heyreach = HeyReachChannel::new(heyreach, HeyReachOptions::default());
+        let heyreach: Arc<dyn Channel> = Arc::new(heyreach);
+        Ok(Channels::from([
+            (Provider::Instantly, instantly),
+            (Provider::HeyReach, heyreach),
+        ]))
+    }
+
     fn time_zone(&self) -> Result<&'static str> {
         let zone = &self.settings().time_zone;
         instantly_time_zone(zone).ok_or_else(|| {
