@@ -194,7 +194,10 @@ impl Past {
             let mut after = None;
             loop {
                 let page = review::page(layer, status, after.as_ref(), 200).await?;
-                past.candidates.extend(page.items.into_iter().map(of_draft));
+                let first = page.items.into_iter().filter(|draft| {
+                    draft.motion == Motion::Outbound && draft.medium == Medium::Email
+                });
+                past.candidates.extend(first.map(of_draft));
                 match page.next {
                     Some(next) => after = Some(next),
                     None => break,

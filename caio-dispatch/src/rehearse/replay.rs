@@ -211,13 +211,17 @@ impl Rehearse<'_> {
             }
         }
         for candidate in &past.candidates {
-            let key = records::draft(&candidate.draft.id);
-            let status = candidate.draft.status;
+            let draft = &candidate.draft;
+            let key = records::draft(&draft.id);
             writes.push(Write::Delete(key.clone()));
-            writes.push(Write::Unindex {
-                index: records::draft_index(status),
-                key,
-            });
+            let indexes = [
+                records::draft_index(draft.status),
+                records::approved_index(draft.motion, draft.medium),
+            ];
+            writes.extend(indexes.map(|index| Write::Unindex {
+                index,
+                key: key.clone(),
+            }));
         }
         commit(layer, &*self.ids, Vec::new(), writes).await?;
         Ok(news)
@@ -317,6 +321,8 @@ impl Rehearse<'_> {
             motion: Motion::Outbound,
             tier: policy.ramp.tier,
             room: policy.email_room,
+            linkedin_room: policy.linkedin_room,
+            revival_room: policy.revival_room,
             limits: BatchLimits {
                 email_per_day: policy.limits.email_per_day,
                 linkedin_per_day: policy.limits.linkedin_per_day,
