@@ -320,6 +320,7 @@ impl Rehearse<'_> {
         let request = PlanRequest {
             motion: Motion::Outbound,
             tier: policy.ramp.tier,
+            via: Provider::Instantly,
             room: policy.email_room,
             linkedin_room: policy.linkedin_room,
             revival_room: policy.revival_room,
