@@ -52,7 +52,7 @@ const EXAMPLES: &[(&str, &str)] = &[
 ];
 
 /// A letter that was approved in time and went to Instantly, unless a change says otherwise.
-fn letter(name: &str, to: &str, changes: Value) -> (String, String) {
+fn letter(name: &str, to: &str, changes: &Value) -> (String, String) {
     let mut letter = json!({
         "email_id": name, "status": "dispatched_to_instantly", "to": to, "tier": "tier_1",
         "subject": format!("For {to}"), "body": format!("Dear {to}"), "recipient_data": null,
@@ -97,10 +97,10 @@ fn defects() -> Vec<(String, String)> {
     let mut jo = letter(
         "pipe_jo_01",
         "jo@acme.test",
-        json!({ "instantly_campaign_id": "c-9" }),
+        &json!({ "instantly_campaign_id": "c-9" }),
     );
     // Jo stands behind Kim in the same campaign, which printed Kim's letter.
-    jo.0 = "shadow_mode_emails/pipe_kim_02.json".to_owned();
+    "shadow_mode_emails/pipe_kim_02.json".clone_into(&mut jo.0);
     let ghl = |changes: Value| {
         let mut all = unsent();
         all["status"] = json!("sent_via_ghl");
@@ -116,12 +116,12 @@ fn defects() -> Vec<(String, String)> {
         json!({ "sent_via_ghl": true, "sent_at": "2026-03-02T15:00:00", "synthetic": true });
     vec![
         jo,
-        letter("pipe_max_01", "max@beta.test", json!({})),
+        letter("pipe_max_01", "max@beta.test", &json!({})),
         status(
             "max@beta.test",
             &[("sent", "unsubscribed", "2026-02-20T09:00:00+00:00")],
         ),
-        letter("pipe_nia_01", "nia@beta.test", json!({})),
+        letter("pipe_nia_01", "nia@beta.test", &json!({})),
         status(
             "nia@beta.test",
             &[
@@ -129,24 +129,24 @@ fn defects() -> Vec<(String, String)> {
                 ("unsubscribed", "opened", "2026-02-21T09:00:00+00:00"),
             ],
         ),
-        letter("pipe_oda_01", "oda@beta.test", json!({})),
-        letter("pipe_oda_02", " Oda@Beta.test", json!({})),
+        letter("pipe_oda_01", "oda@beta.test", &json!({})),
+        letter("pipe_oda_02", " Oda@Beta.test", &json!({})),
         letter(
             "pipe_pia_01",
             "pia@beta.test",
-            json!({ "queued_for_send": true, "send_error": "timeout" }),
+            &json!({ "queued_for_send": true, "send_error": "timeout" }),
         ),
-        letter("pipe_quin_01", "quin@beta.test", unsent()),
-        letter("pipe_ray_01", "ray@beta.test", unsent()),
+        letter("pipe_quin_01", "quin@beta.test", &unsent()),
+        letter("pipe_ray_01", "ray@beta.test", &unsent()),
         letter(
             "pipe_sam_01",
             "sam@beta.test",
-            json!({ "rejected_at": "2026-03-02T10:00:00" }),
+            &json!({ "rejected_at": "2026-03-02T10:00:00" }),
         ),
-        letter("pipe_tom_01", "tom@beta.test", ghl(unapproved)),
-        letter("pipe_uma_01", "uma@beta.test", ghl(synthetic)),
-        letter("pipe_vic_01", "vic@beta.test", ghl(given)),
-        letter("pipe_wes_01", "wes@beta.test", json!({})),
+        letter("pipe_tom_01", "tom@beta.test", &ghl(unapproved)),
+        letter("pipe_uma_01", "uma@beta.test", &ghl(synthetic)),
+        letter("pipe_vic_01", "vic@beta.test", &ghl(given)),
+        letter("pipe_wes_01", "wes@beta.test", &json!({})),
         status(
             "wes@beta.test",
             &[("sent", "replied", "2026-03-02T09:00:00+00:00")],
@@ -350,7 +350,7 @@ fn of_store(place: &Place, source: &str) {
 fn what_cannot_be_read_is_named_and_the_rest_is_rehearsed() {
     let mut records = defects();
     records.push(("shadow_mode_emails/broken.json".to_owned(), "{".to_owned()));
-    records.push(letter("pipe_nobody", "nobody", json!({ "to": null })));
+    records.push(letter("pipe_nobody", "nobody", &json!({ "to": null })));
     let place = place(&records);
     let report = place.json(3, &["rehearse", "--from", "hive:.hive-mind", "--days", "3"]);
     let faults = report["rehearsal"]["faults"].as_array().unwrap();

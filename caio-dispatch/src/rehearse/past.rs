@@ -345,7 +345,7 @@ fn messages(touches: &[OldMessage]) -> Vec<OldMessage> {
             });
         }
     }
-    messages.sort_by(|left, right| (left.day, left.at).cmp(&(right.day, right.at)));
+    messages.sort_by_key(|it| (it.day, it.at));
     messages
 }
 
@@ -362,6 +362,7 @@ fn of_letter(letter: Letter) -> Candidate {
         medium: Medium::Email,
         step: Step::FIRST,
         motion: Motion::Outbound,
+        via: None,
         tier: letter.tier,
         score: letter.score,
         model: ModelRef {

@@ -121,7 +121,7 @@ impl Rehearse<'_> {
             news = later;
             self.adopt(&past.candidates, at, &mut progress).await?;
             self.day(&past, day, at, &mut progress).await?;
-            day = day.checked_add(1.day()).map_err(no_day)?;
+            day = day.checked_add(1.day()).map_err(|error| no_day(&error))?;
         }
         self.compare(past, progress, (first, last)).await
     }
@@ -137,7 +137,7 @@ impl Rehearse<'_> {
 
     fn local(&self, day: Date, hour: i8) -> Result<Timestamp> {
         let zoned = day.at(hour, 0, 0, 0).to_zoned(self.zone.clone());
-        Ok(zoned.map_err(no_day)?.timestamp())
+        Ok(zoned.map_err(|error| no_day(&error))?.timestamp())
     }
 
     /// Takes back what became known since `begin`; answers it by time.
@@ -190,8 +190,8 @@ impl Rehearse<'_> {
         }
         for (person, status) in &past.statuses {
             let times: BTreeSet<Timestamp> = changes(status).into_iter().map(|it| it.0).collect();
-            let later: Vec<Timestamp> = times.range(begin..).copied().collect();
-            if later.is_empty() {
+            let since: Vec<Timestamp> = times.range(begin..).copied().collect();
+            if since.is_empty() {
                 continue;
             }
             let key = records::lead_status(person);
@@ -203,7 +203,7 @@ impl Rehearse<'_> {
                 },
                 None => Write::Delete(key),
             });
-            for at in later {
+            for at in since {
                 if let Some(then) = status_at(status, at + SignedDuration::from_micros(1)) {
                     let event = News::Status(person.clone(), then);
                     news.entry(at).or_default().push(event);
@@ -356,7 +356,7 @@ impl Rehearse<'_> {
                         if item.state == "accepted" {
                             report.ours += 1;
                             progress.ours.push(OurMessage {
-                                letter: self.origin(past, &item.draft),
+                                letter: origin(past, &item.draft),
                                 person,
                                 at,
                                 day,
@@ -371,12 +371,6 @@ impl Rehearse<'_> {
         }
         progress.days.push(report);
         Ok(())
-    }
-
-    fn origin(&self, past: &Past, draft: &str) -> String {
-        let mut of = past.candidates.iter().filter(|it| it.draft.id == draft);
-        let origin = of.find(|it| it.approved.is_some());
-        origin.map_or_else(|| draft.to_owned(), |it| it.origin.clone())
     }
 
     /// Keys that seal one day's approval and are gone with it.
@@ -486,7 +480,14 @@ impl Rehearse<'_> {
     }
 }
 
-fn no_day(error: jiff::Error) -> DispatchError {
+/// Where the letter of a draft comes from.
+fn origin(past: &Past, draft: &str) -> String {
+    let mut of = past.candidates.iter().filter(|it| it.draft.id == draft);
+    let origin = of.find(|it| it.approved.is_some());
+    origin.map_or_else(|| draft.to_owned(), |it| it.origin.clone())
+}
+
+fn no_day(error: &jiff::Error) -> DispatchError {
     DispatchError::Refused {
         code: "rehearse.days",
         reason: error.to_string(),
