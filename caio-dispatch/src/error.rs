@@ -2,6 +2,7 @@
 
 use caio_core::batch::BatchRefusal;
 use caio_core::draft::DraftRefusal;
+use caio_core::webhook::Malformed;
 use caio_state::StoreError;
 
 /// Result with a [`DispatchError`].
@@ -47,6 +48,9 @@ pub enum DispatchError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The body of a webhook is no event.
+    #[error(transparent)]
+    Webhook(#[from] Malformed),
 }
 
 impl DispatchError {
@@ -60,6 +64,7 @@ impl DispatchError {
             Self::NotFound { .. } => "record.not_found",
             Self::Refused { code, .. } => code,
             Self::Store(error) => error.code(),
+            Self::Webhook(malformed) => malformed.code(),
         }
     }
 }

@@ -20,6 +20,7 @@ pub mod history;
 pub mod hive;
 pub mod icp;
 pub mod idempotency;
+pub mod inbox;
 pub mod leads;
 pub mod ledger;
 pub mod migrate;

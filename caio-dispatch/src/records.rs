@@ -5,9 +5,14 @@
 
 use caio_core::batch::{Batch, BatchStatus};
 use caio_core::draft::{Draft, DraftStatus};
-use caio_core::identity::{EmailKey, cadence_email_hash};
+use caio_core::identity::{EmailKey, cadence_email_hash, hex};
 use caio_core::terms::{Medium, Motion, Step};
-use caio_state::{Key, Write};
+use caio_core::webhook::{Source, profile_key};
+use caio_state::{Key, Range, Write};
+use sha2::{Digest, Sha256};
+
+use crate::inbox::EventState;
+use crate::leads::LeadRecord;
 
 /// Index of the newest events.
 pub const HISTORY_INDEX: &str = "caio:idx:history";
@@ -27,6 +32,11 @@ pub const UNSEALED_INDEX: &str = "caio:queue:unsealed";
 /// Index of all tokens by time of creation.
 pub const TOKEN_INDEX: &str = "caio:idx:token";
 
+/// Index of the webhooks' events by time of arrival.
+pub const WEBHOOK_INDEX: &str = "caio:idx:webhook";
+/// Index of leads by their LinkedIn profile.
+pub const PROFILE_INDEX: &str = "caio:idx:profile";
+
 /// Hash that stands for a person in keys: 24 hex digits.
 pub fn person(key: &EmailKey) -> String {
     cadence_email_hash(key.as_str())
@@ -35,6 +45,39 @@ pub fn person(key: &EmailKey) -> String {
 /// A lead's record.
 pub fn lead(key: &EmailKey) -> Key {
     Key::new(&["caio", "lead", &person(key)])
+}
+
+/// Writes that store a lead's record and the place of its LinkedIn profile.
+pub fn put_lead(record: &LeadRecord) -> serde_json::Result<Vec<Write>> {
+    let key = lead(&record.lead.key);
+    let mut writes = vec![Write::Put {
+        key: key.clone(),
+        value: serde_json::to_vec(record)?,
+        expires_in: None,
+    }];
+    if let Some(profile) = profile_key(&record.lead.linkedin_url) {
+        writes.push(Write::Index {
+            index: PROFILE_INDEX.to_owned(),
+            order: profile_place(&profile),
+            key,
+        });
+    }
+    Ok(writes)
+}
+
+/// Place of a profile in its index: a hash, so that no name shows.
+fn profile_place(profile: &str) -> String {
+    hex(&Sha256::digest(profile)[..12])
+}
+
+/// The part of [`PROFILE_INDEX`] that points at the leads of one profile.
+pub fn profile_range(profile: &str) -> Range {
+    let place = profile_place(profile);
+    Range {
+        until: Some(format!("{place}~")),
+        from: Some(place),
+        descending: false,
+    }
 }
 
 /// A draft.
@@ -193,9 +236,15 @@ pub fn suppressed_domain(domain: &str) -> Key {
     Key::new(&["caio", "suppress", "domain", domain])
 }
 
-/// Every suppression that would cover a person: the address, its domain and each domain above.
+/// A person to whom nothing is sent until somebody has looked.
+pub fn held(key: &EmailKey) -> Key {
+    Key::new(&["caio", "hold", &person(key)])
+}
+
+/// Every record that keeps us from writing to a person: a hold, and the suppressions that would cover
+/// them: the address, its domain and each domain above.
 pub fn suppressions_of(key: &EmailKey) -> Vec<Key> {
-    let mut keys = vec![suppressed_address(key)];
+    let mut keys = vec![held(key), suppressed_address(key)];
     let mut domain = key.domain();
     while domain.contains('.') {
         keys.push(suppressed_domain(domain));
@@ -285,4 +334,24 @@ pub fn alert_fold(fingerprint: &str) -> Key {
 /// The lease of whoever delivers alerts.
 pub fn outbox_lease() -> Key {
     Key::new(&["caio", "lease", "outbox"])
+}
+
+/// An event of a webhook.
+pub fn webhook(id: &str) -> Key {
+    Key::new(&["caio", "webhook", id])
+}
+
+/// Index of the webhooks' events in one state, by time of arrival.
+pub fn webhook_index(state: EventState) -> String {
+    format!("caio:idx:webhook:{state}")
+}
+
+/// The keys that a provider's webhooks are checked with.
+pub fn webhook_keys(source: Source) -> Key {
+    Key::new(&["caio", "webhook-keys", source.as_str()])
+}
+
+/// The switch that takes a provider's webhooks unsigned.
+pub fn webhook_hold(source: Source) -> Key {
+    Key::new(&["caio", "webhook-hold", source.as_str()])
 }

@@ -20,6 +20,8 @@ use crate::batches::put_batch;
 use crate::cadence::Enrolment;
 use crate::error::Result;
 use crate::history::Event;
+use crate::inbox::StoredEvent;
+use crate::leads::LeadRecord;
 use crate::ledger::LedgerEntry;
 use crate::notify::Alert;
 use crate::{records, suppress};
@@ -165,6 +167,9 @@ fn places_of(key: &Key, value: &[u8]) -> Option<std::result::Result<Vec<Write>, 
         "event" => read(key, value, |event: &Event| {
             Ok((records::event(&event.id), event.writes()?))
         }),
+        "lead" => read(key, value, |record: &LeadRecord| {
+            Ok((records::lead(&record.lead.key), records::put_lead(record)?))
+        }),
         "ledger" => read(key, value, |entry: &LedgerEntry| {
             Ok((entry.key(), entry.writes()?))
         }),
@@ -176,6 +181,9 @@ fn places_of(key: &Key, value: &[u8]) -> Option<std::result::Result<Vec<Write>, 
         }),
         "token" => read(key, value, |token: &Token| {
             Ok((records::token(&token.id), token.writes()?))
+        }),
+        "webhook" => read(key, value, |event: &StoredEvent| {
+            Ok((event.key(), event.writes(None)?))
         }),
         _ => return None,
     })

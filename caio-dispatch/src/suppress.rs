@@ -75,6 +75,29 @@ impl Suppress<'_> {
     }
 }
 
+/// Writes that suppress the address of `person` because a webhook says so. A whole domain is
+/// suppressed by a person alone.
+pub(crate) fn by_webhook(
+    person: &EmailKey,
+    reason: &str,
+    source: &str,
+    at: &str,
+) -> Result<Vec<Write>> {
+    let entry = Suppression {
+        scope: Scope::Address(person.clone()),
+        reason: reason.to_owned(),
+        source: source.to_owned(),
+        at: at.to_owned(),
+        by: source.to_owned(),
+    };
+    let put = Write::Put {
+        key: key(&entry.scope),
+        value: serde_json::to_vec(&entry)?,
+        expires_in: None,
+    };
+    Ok(vec![put, place(&entry)])
+}
+
 /// Every entry, newest first.
 pub async fn list(store: &dyn StateStore) -> Result<Vec<Suppression>> {
     let range = Range {

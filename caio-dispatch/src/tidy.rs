@@ -2,7 +2,8 @@
 //! ledger, touches and suppressions stay for good.
 //!
 //! Finished batches, ours and the Python system's, go under `caio:archive:`, whole; its daily records,
-//! which it writes without an expiry, are removed.
+//! which it writes without an expiry, are removed, and so are events of webhooks that have had their
+//! effect.
 
 use caio_core::batch::{Batch, BatchStatus};
 use caio_core::pytext::loads;
@@ -13,6 +14,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::error::Result;
+use crate::inbox::EventState;
 use crate::records;
 
 /// How long a finished batch, and a day's record, are in the way of nobody.
@@ -52,6 +54,9 @@ pub struct Tidied {
     pub python_batches: u64,
     /// Daily records of the Python system, which were removed.
     pub days: u64,
+    /// Events of webhooks that have had their effect, which were removed: what they said stands in
+    /// the leads' records.
+    pub webhooks: u64,
 }
 
 impl Tidy<'_> {
@@ -64,6 +69,7 @@ impl Tidy<'_> {
             batches: self.batches().await?,
             python_batches: self.python_batches().await?,
             days: self.days().await?,
+            webhooks: self.webhooks().await?,
         })
     }
 
@@ -144,6 +150,49 @@ impl Tidy<'_> {
             })
         })
         .await
+    }
+
+    /// Events that are over hold personal data and are of no more use; those that a person has to
+    /// look at stay.
+    async fn webhooks(&self) -> Result<u64> {
+        let range = Range {
+            until: Some(caio_core::time::rfc3339(self.before())),
+            ..Range::default()
+        };
+        let mut done = 0;
+        for state in [EventState::Applied, EventState::Dismissed] {
+            let index = records::webhook_index(state);
+            let mut after = None;
+            loop {
+                let page = self
+                    .store
+                    .range(&index, &range, after.as_ref(), PAGE)
+                    .await?;
+                let keys: Vec<Key> = page.items.into_iter().map(|entry| entry.key).collect();
+                let found = self.store.get(&keys).await?;
+                let txns = keys.iter().zip(found).filter_map(|(key, found)| {
+                    let unindex = |index: &str| Write::Unindex {
+                        index: index.to_owned(),
+                        key: key.clone(),
+                    };
+                    Some(Txn {
+                        id: TxnId(self.ids.id()),
+                        guards: vec![Guard::Unchanged(key.clone(), found?.version)],
+                        writes: vec![
+                            Write::Delete(key.clone()),
+                            unindex(&index),
+                            unindex(records::WEBHOOK_INDEX),
+                        ],
+                    })
+                });
+                done += self.commit(txns.collect()).await?;
+                match page.next {
+                    Some(next) => after = Some(next),
+                    None => break,
+                }
+            }
+        }
+        Ok(done)
     }
 
     async fn foreign(

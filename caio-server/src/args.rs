@@ -7,6 +7,7 @@ mod prove;
 mod rehearse;
 mod serve;
 mod shadow;
+mod webhooks;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -24,6 +25,7 @@ pub(crate) use prove::{EnvArgs, EnvCommand, ModeArg, PreflightArgs, SmokeArgs};
 pub(crate) use rehearse::RehearseArgs;
 pub(crate) use serve::{ServeArgs, TokenCommand};
 pub(crate) use shadow::ShadowCommand;
+pub(crate) use webhooks::WebhooksCommand;
 
 /// B2B outbound sales that never sends wrongly: leads in, approved and sealed messages out.
 #[derive(Debug, Parser)]
@@ -140,6 +142,9 @@ pub(crate) enum Command {
     /// Who may use the service
     #[command(subcommand)]
     Token(TokenCommand),
+    /// What providers report, and how they prove who they are
+    #[command(subcommand)]
+    Webhooks(WebhooksCommand),
     /// Print the OpenAPI document of the service
     Openapi {
         /// A table for people in place of the document

@@ -23,12 +23,15 @@ mod state;
 mod status;
 mod suppress;
 mod token;
+mod webhooks;
 
 use clap::CommandFactory;
 
 use crate::args::{Cli, Command, ConfigCommand};
 use crate::exit::{Exit, Result};
 use crate::wiring::Context;
+
+pub(crate) use dispatch::live::coexist;
 
 /// Runs the command.
 pub(crate) async fn run(context: Context, command: Command) -> Result<Exit> {
@@ -76,5 +79,6 @@ pub(crate) async fn run(context: Context, command: Command) -> Result<Exit> {
         Command::Stop { reason } => status::stop(&context, &reason).await,
         Command::Suppress(command) => suppress::run(&context, command).await,
         Command::Token(command) => token::run(&context, command).await,
+        Command::Webhooks(command) => webhooks::run(&context, command).await,
     }
 }

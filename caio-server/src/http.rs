@@ -25,6 +25,7 @@ mod service;
 mod tasks;
 #[cfg(test)]
 mod testing;
+mod webhooks;
 
 pub(crate) use app::openapi;
 pub(crate) use describe::table;

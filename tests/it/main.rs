@@ -17,3 +17,4 @@ mod shared_store;
 mod stores;
 mod support;
 mod walk;
+mod webhooks;

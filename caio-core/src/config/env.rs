@@ -71,14 +71,14 @@ pub const VARIABLES: &[EnvVar] = &[
         "Provider calls under way at one time, 1 to 256.",
     ),
     plain(
-        "CAIO_LEASE_MS",
-        "240000",
-        "How long a run that died keeps others out, in milliseconds.",
-    ),
-    plain(
         "CAIO_LEADS_PER_CALL",
         "",
         "Most leads in one provider call; what the provider takes when unset.",
+    ),
+    plain(
+        "CAIO_LEASE_MS",
+        "240000",
+        "How long a run that died keeps others out, in milliseconds.",
     ),
     secret(
         "CAIO_SEAL_KEYS",
@@ -102,6 +102,19 @@ pub const VARIABLES: &[EnvVar] = &[
         "CAIO_USER",
         "",
         "Who decides, for the record; --by overrides it.",
+    ),
+    plain(
+        "CAIO_WEBHOOK_HOLD",
+        "",
+        "Providers whose webhooks are taken unsigned until a time, provider:until, comma-separated: they can hold a lead and nothing else.",
+    ),
+    secret(
+        "CAIO_WEBHOOK_SECRETS",
+        "Keys of Standard Webhooks, whsec_…, two at most with a blank between them: for relays of ours.",
+    ),
+    secret(
+        "CLAY_WEBHOOK_SECRET",
+        "Secret of X-Clay-Signature, hex HMAC-SHA256 of the body; two with a blank between them.",
     ),
     plain(
         "CORS_ALLOWED_ORIGINS",
@@ -170,6 +183,15 @@ pub const VARIABLES: &[EnvVar] = &[
         "GHL_PROD_API_KEY",
         "Second name of GHL_API_KEY, used where that is unset.",
     ),
+    plain(
+        "GHL_WEBHOOK_PUBLIC_KEY",
+        "the published key",
+        "Ed25519 key that X-GHL-Signature is checked with: for stand-ins of the provider.",
+    ),
+    secret(
+        "GHL_WEBHOOK_SECRET",
+        "Secret of X-GHL-Signature where it is a hex HMAC-SHA256 of the body, as relays send it.",
+    ),
     secret(
         "HEYREACH_API_KEY",
         "Key of HeyReach; without it there is no LinkedIn channel.",
@@ -178,6 +200,14 @@ pub const VARIABLES: &[EnvVar] = &[
         "HEYREACH_BASE_URL",
         "https://api.heyreach.io/api/public",
         "Another address of HeyReach: https, or http on this machine.",
+    ),
+    secret(
+        "HEYREACH_BEARER_TOKEN",
+        "Key that HeyReach's webhooks may bring in a header, through a relay.",
+    ),
+    secret(
+        "HEYREACH_WEBHOOK_SECRET",
+        "Secret of X-HeyReach-Signature, hex HMAC-SHA256 of the body.",
     ),
     secret(
         "INSTANTLY_API_KEY",
@@ -192,6 +222,10 @@ pub const VARIABLES: &[EnvVar] = &[
         "INSTANTLY_FROM_EMAIL",
         "",
         "The account that sends, where config/production.json names none.",
+    ),
+    secret(
+        "INSTANTLY_WEBHOOK_SECRET",
+        "Secret of X-Instantly-Signature, hex HMAC-SHA256 of the body, as relays send it.",
     ),
     plain(
         "KILL_SWITCH",
@@ -213,6 +247,10 @@ pub const VARIABLES: &[EnvVar] = &[
         "PORT",
         "8080",
         "Port of the service; where it is set, the service listens on all addresses.",
+    ),
+    secret(
+        "RB2B_WEBHOOK_SECRET",
+        "Secret of X-Signature or X-RB2B-Signature, hex HMAC-SHA256 of the body, as relays send it.",
     ),
     secret(
         "REDIS_URL",
@@ -255,6 +293,15 @@ pub const VARIABLES: &[EnvVar] = &[
         "TWILIO_FROM_NUMBER",
         "",
         "The number that sends, or a messaging service (MG…).",
+    ),
+    secret(
+        "WEBHOOK_BEARER_TOKEN",
+        "Key that Instantly's and Clay's webhooks bring in a header.",
+    ),
+    plain(
+        "WEBHOOK_SIGNATURE_REQUIRED",
+        "true",
+        "Off, in development alone: a provider without a key may hold leads, unsigned.",
     ),
 ];
 

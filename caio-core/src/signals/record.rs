@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::{ENGAGED_OPENS, Facts, Signal, reduce};
 use crate::eligibility::{ANSWERED_STATUSES, TERMINAL_STATUSES};
-use crate::pytext::fromisoformat;
+use crate::pytext::{PyDateTime, fromisoformat};
 
 /// Silence after which a message that nobody opened is given up.
 const GHOSTED_AFTER: SignedDuration = SignedDuration::from_hours(72);
@@ -60,13 +60,29 @@ pub fn apply(record: Option<&Map<String, Value>>, seen: &Seen<'_>) -> Map<String
         }));
     }
     record.insert("status".to_owned(), after.into());
-    record.insert("updated_at".to_owned(), seen.at.into());
+    // A report that comes late is no news: silence is measured from the latest.
+    let known = record.get("updated_at").and_then(Value::as_str);
+    if known.is_none_or(|known| !is_later(known, seen.at)) {
+        record.insert("updated_at".to_owned(), seen.at.into());
+    }
     record.insert("open_count".to_owned(), facts.opens.into());
     record.insert("reply_count".to_owned(), facts.replies.into());
     if facts.connected {
         record.insert("linkedin_status".to_owned(), "connected".into());
     }
     record
+}
+
+/// Whether `one` is an instant after `other`; false where either cannot be read.
+fn is_later(one: &str, other: &str) -> bool {
+    let instant = |text: &str| fromisoformat(text).map(micros);
+    matches!((instant(one), instant(other)), (Some(one), Some(other)) if one > other)
+}
+
+/// Microseconds since 1970; a time without an offset is UTC.
+fn micros(at: PyDateTime) -> i64 {
+    let offset = at.offset_micros.unwrap_or(0);
+    at.local_micros.saturating_sub(offset)
 }
 
 fn fresh(seen: &Seen<'_>) -> Map<String, Value> {
@@ -191,10 +207,7 @@ impl Decay {
 pub fn next_decay(record: &Map<String, Value>, now: Timestamp) -> Option<Decay> {
     let status = record.get("status").and_then(Value::as_str)?;
     let updated = record.get("updated_at").and_then(Value::as_str)?;
-    let updated = fromisoformat(updated)?;
-    let micros = updated
-        .local_micros
-        .saturating_sub(updated.offset_micros.unwrap_or(0));
+    let micros = micros(fromisoformat(updated)?);
     let silence = SignedDuration::from_micros(now.as_microsecond().saturating_sub(micros));
     let facts = facts_of(record);
     if facts.ended.is_some() || facts.has_replied() {
@@ -270,6 +283,17 @@ mod tests {
         assert_eq!(apply(Some(record), &seen("sent", AT[0]))["own"], 1);
         let replied = json!({"status": "opened", "reply_count": 1});
         assert!(facts_of(replied.as_object().unwrap()).has_replied());
+    }
+
+    #[test]
+    fn a_late_report_is_kept_and_makes_nothing_look_older() {
+        let opened = apply(None, &seen("opened", AT[2]));
+        let both = apply(Some(&opened), &seen("sent", AT[0]));
+        assert_eq!(
+            (&both["updated_at"], &both["status"]),
+            (&json!(AT[2]), &json!("opened"))
+        );
+        assert_eq!(both["signals"].as_array().unwrap().len(), 2);
     }
 
     #[test]

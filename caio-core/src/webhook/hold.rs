@@ -77,6 +77,14 @@ impl Holds {
         Ok(())
     }
 
+    /// Adds those of `other`; the later end counts.
+    pub fn merge(&mut self, other: &Self) {
+        for (source, until) in &other.0 {
+            let end = self.0.entry(*source).or_insert(*until);
+            *end = (*end).max(*until);
+        }
+    }
+
     /// Until when `source` is on hold at `now`; `None` when it is not.
     pub fn until(&self, source: Source, now: Timestamp) -> Option<Timestamp> {
         self.0.get(&source).copied().filter(|until| now < *until)

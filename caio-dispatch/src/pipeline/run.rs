@@ -286,12 +286,7 @@ fn parse<T: serde::de::DeserializeOwned>(
 fn writes(looked: &Looked, decision: &Decision) -> Result<Vec<Write>> {
     let mut writes = Vec::new();
     if let Some(record) = &decision.record {
-        let key = records::lead(&record.lead.key);
-        writes.push(Write::Put {
-            key,
-            value: serde_json::to_vec(record)?,
-            expires_in: None,
-        });
+        writes.extend(records::put_lead(record)?);
     }
     if let Some(draft) = &decision.draft {
         writes.extend(records::put_draft(draft, looked.draft_before)?);

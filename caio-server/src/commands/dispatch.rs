@@ -1,6 +1,6 @@
 //! `caio dispatch`: what an approved batch would send, what every safety layer says to it, and sending.
 
-pub(super) mod live;
+pub(crate) mod live;
 mod shadow;
 
 use std::collections::{BTreeMap, BTreeSet};

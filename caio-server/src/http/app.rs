@@ -16,7 +16,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::access::{self, Table};
 use super::service::Service;
-use super::{cors, document, idempotency, layers, live, pages, routes};
+use super::{cors, document, idempotency, layers, live, pages, routes, webhooks};
 use crate::exit::{Failure, Result};
 
 /// The application: a router whose paths are taken with or without a slash at the end.
@@ -91,4 +91,5 @@ fn all_routes() -> OpenApiRouter<Arc<Service>> {
         .merge(routes::all())
         .merge(live::routes())
         .merge(pages::all())
+        .merge(webhooks::all())
 }

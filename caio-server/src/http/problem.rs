@@ -105,6 +105,21 @@ impl Problem {
         self.status == StatusCode::UNAUTHORIZED
     }
 
+    /// It cannot be served right now.
+    pub(crate) fn is_unavailable(&self) -> bool {
+        self.status == StatusCode::SERVICE_UNAVAILABLE
+    }
+
+    pub(crate) fn is(&self, code: &str) -> bool {
+        self.code == code
+    }
+
+    /// What really happened, for the log alone.
+    pub(crate) fn caused(mut self, cause: impl Into<String>) -> Self {
+        self.cause = Some(Cause(cause.into()));
+        self
+    }
+
     pub(crate) const fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after = Some(seconds);
         self

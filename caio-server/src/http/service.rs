@@ -12,6 +12,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use super::access::Gate;
 use super::health::Health;
 use super::live::Live;
+use super::webhooks::Webhooks;
 use crate::exit::Result;
 use crate::wiring::Context;
 
@@ -40,6 +41,7 @@ pub(crate) struct Service {
     /// Errors of pages that may still be noted.
     pub(crate) page_errors: DefaultDirectRateLimiter,
     pub(crate) metrics: Option<PrometheusHandle>,
+    pub(crate) webhooks: Webhooks,
 }
 
 impl Service {
@@ -56,6 +58,7 @@ impl Service {
             context.printer.warn(&problem);
         }
         let approves_unseen = context.is_on("CAIO_APPROVE_WITHOUT_DIGEST");
+        let webhooks = Webhooks::new(&context, &store)?;
         Ok(Self {
             context,
             store,
@@ -66,6 +69,7 @@ impl Service {
             live: Live::default(),
             page_errors: RateLimiter::direct(Quota::per_minute(PAGE_ERRORS)),
             metrics: options.metrics,
+            webhooks,
         })
     }
 

@@ -13,6 +13,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::live;
 use super::service::Service;
+use super::webhooks;
 use crate::exit::Failure;
 
 /// Tasks that end with the service.
@@ -28,6 +29,7 @@ impl Tasks {
         tasks.every(service, "audit.seal", Duration::from_secs(5), seal);
         tasks.every(service, "alerts.watch", Duration::from_mins(1), watch);
         tasks.every(service, "alerts.deliver", Duration::from_secs(5), deliver);
+        tasks.0.spawn(webhooks::work(Arc::clone(service)));
         tasks
     }
 

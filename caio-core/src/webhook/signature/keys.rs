@@ -40,6 +40,9 @@ pub struct Keys {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BadKey {
+    /// It is no public key.
+    #[error("a public key is 32 bytes in base64, alone or in an SPKI record")]
+    Public,
     /// It is no key of Standard Webhooks.
     #[error("a key of Standard Webhooks is `whsec_` and 24 to 64 bytes in base64")]
     Standard,
@@ -55,7 +58,7 @@ impl BadKey {
     /// Stable code.
     pub const fn code(self) -> &'static str {
         match self {
-            Self::Standard => "webhook.key_form",
+            Self::Public | Self::Standard => "webhook.key_form",
             Self::TooMany => "webhook.key_too_many",
             Self::TooShort => "webhook.key_too_short",
         }
@@ -97,7 +100,65 @@ pub fn fresh_key(random: [u8; 32]) -> String {
     format!("whk_{}", URL_SAFE_NO_PAD.encode(random))
 }
 
+/// Variables that hold the secret that bodies are signed with.
+const fn hmac_variable(source: Source) -> &'static str {
+    match source {
+        Source::Instantly => "INSTANTLY_WEBHOOK_SECRET",
+        Source::HeyReach => "HEYREACH_WEBHOOK_SECRET",
+        Source::Ghl => "GHL_WEBHOOK_SECRET",
+        Source::Rb2b => "RB2B_WEBHOOK_SECRET",
+        Source::Clay => "CLAY_WEBHOOK_SECRET",
+    }
+}
+
+/// Variables that hold a key for a header.
+const fn header_variable(source: Source) -> Option<&'static str> {
+    match source {
+        Source::Instantly | Source::Clay => Some("WEBHOOK_BEARER_TOKEN"),
+        Source::HeyReach => Some("HEYREACH_BEARER_TOKEN"),
+        Source::Ghl | Source::Rb2b => None,
+    }
+}
+
 impl Keys {
+    /// No key at all.
+    pub const fn none() -> Self {
+        Self {
+            hmac: Vec::new(),
+            digests: Vec::new(),
+            standard: Vec::new(),
+            ed25519: Vec::new(),
+        }
+    }
+
+    /// The keys of the environment, where `variable` says what a variable holds. Two secrets stand
+    /// beside each other, with a blank between them.
+    ///
+    /// # Errors
+    /// A key that cannot be used, with the name of its variable.
+    pub fn configured<'v>(
+        source: Source,
+        variable: impl Fn(&str) -> Option<&'v str>,
+    ) -> Result<Self, (&'static str, BadKey)> {
+        let mut keys = Self::of(source);
+        let mut each = |name: &'static str, add: fn(&mut Self, &str) -> Result<(), BadKey>| {
+            let texts = variable(name).unwrap_or("").split_whitespace();
+            texts
+                .into_iter()
+                .try_for_each(|text| add(&mut keys, text))
+                .map_err(|error| (name, error))
+        };
+        each(hmac_variable(source), Self::add_hmac)?;
+        if let Some(name) = header_variable(source) {
+            each(name, Self::add_key)?;
+        }
+        each("CAIO_WEBHOOK_SECRETS", Self::add_standard)?;
+        if source == Source::Ghl {
+            each("GHL_WEBHOOK_PUBLIC_KEY", Self::trust_ed25519)?;
+        }
+        Ok(keys)
+    }
+
     /// No key but those that the provider itself publishes.
     pub fn of(source: Source) -> Self {
         let mut keys = Self::default();
@@ -111,11 +172,6 @@ impl Keys {
     pub fn is_empty(&self, source: Source) -> bool {
         let signs = source == Source::Ghl && !self.ed25519.is_empty();
         !signs && self.hmac.is_empty() && self.digests.is_empty() && self.standard.is_empty()
-    }
-
-    /// Whether requests of its own can be checked, not those that the provider itself signs.
-    pub fn has_own(&self) -> bool {
-        !(self.hmac.is_empty() && self.digests.is_empty() && self.standard.is_empty())
     }
 
     /// Adds a secret that bodies are signed with (HMAC-SHA256).
@@ -167,7 +223,7 @@ impl Keys {
     /// # Errors
     /// What is no such key.
     pub fn trust_ed25519(&mut self, key: &str) -> Result<(), BadKey> {
-        self.ed25519 = vec![published(key).ok_or(BadKey::Standard)?];
+        self.ed25519 = vec![published(key).ok_or(BadKey::Public)?];
         Ok(())
     }
 }

@@ -283,6 +283,38 @@ fn a_fresh_key_fits_a_header_and_an_address() {
     );
 }
 
+#[test]
+fn keys_of_the_environment_are_named_when_they_cannot_be_used() {
+    let set = |name: &'static str, value: &'static str| {
+        move |asked: &str| (asked == name).then_some(value)
+    };
+    let two = set(
+        "RB2B_WEBHOOK_SECRET",
+        "first-secret-of-two second-secret-of-two",
+    );
+    let keys = Keys::configured(Source::Rb2b, two).unwrap();
+    let given = mac("second-secret-of-two");
+    let header = [("x-rb2b-signature", given.as_bytes())];
+    assert_eq!(asked(Source::Rb2b, &keys, &header, None), Ok(Proof::Hmac));
+    let bearer = set("WEBHOOK_BEARER_TOKEN", KEY);
+    let keys = Keys::configured(Source::Clay, bearer).unwrap();
+    let header = [("x-caio-webhook-key", KEY.as_bytes())];
+    assert_eq!(asked(Source::Clay, &keys, &header, None), Ok(Proof::Header));
+    assert!(
+        Keys::configured(Source::Rb2b, bearer)
+            .unwrap()
+            .is_empty(Source::Rb2b)
+    );
+    for (source, name, value) in [
+        (Source::Clay, "CLAY_WEBHOOK_SECRET", "short"),
+        (Source::Ghl, "GHL_WEBHOOK_PUBLIC_KEY", "AAAA"),
+        (Source::Instantly, "CAIO_WEBHOOK_SECRETS", "AAAA"),
+    ] {
+        let (named, _) = Keys::configured(source, set(name, value)).unwrap_err();
+        assert_eq!(named, name);
+    }
+}
+
 proptest! {
     #[test]
     fn any_header_ends_in_an_answer_and_none_but_the_right_one_in_yes(

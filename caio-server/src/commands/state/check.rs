@@ -84,8 +84,8 @@ pub(super) async fn tidy(context: &Context, dry_run: bool) -> Result<Exit> {
     let word = if dry_run { "would be" } else { "were" };
     printer.line(&format!(
         "{} batches and {} of the Python system {word} put under caio:archive:, {} of its daily \
-         records {word} removed",
-        tidied.batches, tidied.python_batches, tidied.days
+         records and {} events of webhooks {word} removed",
+        tidied.batches, tidied.python_batches, tidied.days, tidied.webhooks
     ));
     Ok(Exit::Done)
 }
