@@ -41,7 +41,7 @@ pub use mapping::instantly_lead;
 pub use preview::compute_preview_hash;
 pub use ramp::ramp_status;
 pub use ramp::warmup_schedule;
-pub use segment::{Member, Part, Segmented, Tag, segment_lead, segment_member};
+pub use segment::{Breakdown, Key, Member, Name, Segmented, segment_lead, segment_member};
 
 /// An exception that the Python system would have raised.
 pub use crate::pytext::PyException as CompatError;

@@ -12,6 +12,8 @@ mod model;
 mod score;
 mod scorer;
 
+pub(crate) use keywords::{Keywords, Matching};
+
 pub use compare::{Change, compare, reachable_tiers};
 pub use model::{Model, ModelError};
 pub use score::{Breakdown, Explanation, Points};

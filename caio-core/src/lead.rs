@@ -7,36 +7,38 @@ use crate::identity::EmailKey;
 /// A person we may write to, with all facts that scoring and copy use.
 ///
 /// Text fields hold `""` and lists are empty where the source said nothing; nothing is invented.
+/// `S` is what holds a text: bulk work leaves it where the row stands (`Cow<str>`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Lead {
+#[serde(bound(serialize = "S: Serialize + AsRef<str>"))]
+pub struct Lead<S = String> {
     /// Who it is.
     pub key: EmailKey,
     /// The address as the source gave it, stripped.
-    pub email: String,
+    pub email: S,
     /// Given name.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub first_name: String,
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub first_name: S,
     /// Family name.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub last_name: String,
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub last_name: S,
     /// Job title.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub title: String,
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub title: S,
     /// Profile address.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub linkedin_url: String,
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub linkedin_url: S,
     /// Telephone number as given.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub phone: String,
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub phone: S,
     /// Where the person is, as given.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub location: String,
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub location: S,
     /// Where the person works.
     #[serde(default)]
-    pub company: Company,
+    pub company: Company<S>,
     /// How the person was found.
     #[serde(default)]
-    pub source: LeadSource,
+    pub source: LeadSource<S>,
     /// What the person did.
     #[serde(default)]
     pub intent: Intent,
@@ -44,22 +46,23 @@ pub struct Lead {
 
 /// The company of a lead.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Company {
+#[serde(bound(serialize = "S: Serialize + AsRef<str>"))]
+pub struct Company<S = String> {
     /// Name.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub name: String,
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub name: S,
     /// Web domain.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub domain: String,
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub domain: S,
     /// Head count; the lower end where the source gave a range; absent when unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub employees: Option<u32>,
     /// Industry as given.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub industry: String,
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub industry: S,
     /// Technologies in use.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub technologies: Vec<String>,
+    pub technologies: Vec<S>,
     /// Estimated revenue a year, US dollars.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revenue_usd: Option<f64>,
@@ -67,13 +70,14 @@ pub struct Company {
 
 /// How a lead was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LeadSource {
+#[serde(bound(serialize = "S: Serialize + AsRef<str>"))]
+pub struct LeadSource<S = String> {
     /// Kind of source, such as `event_attendee` or `website_visitor`.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub kind: String,
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub kind: S,
     /// Name of the event, group, competitor or campaign.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub name: String,
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub name: S,
 }
 
 /// What a lead did on our side.
@@ -96,13 +100,46 @@ pub struct Intent {
     pub score: Option<u32>,
 }
 
-impl Lead {
+impl<S: AsRef<str>> Lead<S> {
     /// Given and family name, joined by a space; `""` when both are unknown.
     pub fn name(&self) -> String {
-        [self.first_name.as_str(), self.last_name.as_str()]
-            .into_iter()
-            .filter(|part| !part.is_empty())
-            .collect::<Vec<_>>()
-            .join(" ")
+        match (self.first_name.as_ref(), self.last_name.as_ref()) {
+            (name, "") | ("", name) => name.to_owned(),
+            (first, last) => [first, " ", last].concat(),
+        }
     }
+}
+
+impl<S> Lead<S> {
+    /// The same lead, with its texts held in another way.
+    pub fn map<T>(self, hold: impl Fn(S) -> T) -> Lead<T> {
+        let company = self.company;
+        Lead {
+            key: self.key,
+            email: hold(self.email),
+            first_name: hold(self.first_name),
+            last_name: hold(self.last_name),
+            title: hold(self.title),
+            linkedin_url: hold(self.linkedin_url),
+            phone: hold(self.phone),
+            location: hold(self.location),
+            company: Company {
+                name: hold(company.name),
+                domain: hold(company.domain),
+                employees: company.employees,
+                industry: hold(company.industry),
+                technologies: company.technologies.into_iter().map(&hold).collect(),
+                revenue_usd: company.revenue_usd,
+            },
+            source: LeadSource {
+                kind: hold(self.source.kind),
+                name: hold(self.source.name),
+            },
+            intent: self.intent,
+        }
+    }
+}
+
+fn is_empty(text: &impl AsRef<str>) -> bool {
+    text.as_ref().is_empty()
 }

@@ -32,6 +32,7 @@ pub mod scorecard;
 pub mod signals;
 pub mod suppression;
 pub mod terms;
+pub mod texts;
 pub mod time;
 pub mod warmup;
 pub mod webhook;

@@ -5,9 +5,10 @@
 
 mod address;
 mod columns;
+mod plain;
 mod values;
-mod wire;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde_json::{Map, Value};
@@ -17,6 +18,7 @@ use crate::lead::{Company, Intent, Lead, LeadSource};
 
 pub use address::{is_free_mail, is_role};
 pub use columns::{Column, FieldMap, HeaderProblem};
+pub use plain::{PlainCompany, PlainContact, PlainIntent, PlainRow, Text};
 
 use values::{Cell, Remarks};
 
@@ -39,9 +41,9 @@ pub enum Record<'a> {
 
 /// A lead, and what was odd about its row.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Mapped {
+pub struct Mapped<S = String> {
     /// The lead.
-    pub lead: Lead,
+    pub lead: Lead<S>,
     /// Values that were left out or read in a certain way.
     pub remarks: Vec<String>,
     /// What a reviewer should know: `role_address`, `disposable_address`, `free_mail`.
@@ -65,6 +67,17 @@ impl Refusal {
     pub const CODE: &'static str = "record.refused";
 }
 
+impl<S> Mapped<S> {
+    /// The same, with its texts held in another way.
+    pub fn map<T>(self, hold: impl Fn(S) -> T) -> Mapped<T> {
+        Mapped {
+            lead: self.lead.map(hold),
+            remarks: self.remarks,
+            flags: self.flags,
+        }
+    }
+}
+
 impl<'a> Record<'a> {
     /// A row of texts, in the order of the header.
     pub const fn from_fields(fields: &'a [String]) -> Self {
@@ -86,16 +99,24 @@ impl<'a> Record<'a> {
     /// # Errors
     /// Without an address, or with one that is none.
     pub fn to_lead(&self, map: &FieldMap) -> Result<Mapped, Refusal> {
+        Ok(self.to_lead_held(map)?.map(Cow::into_owned))
+    }
+
+    /// [`Self::to_lead`], with the texts of the row where they are taken as they stand.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn to_lead_held(&self, map: &FieldMap) -> Result<Mapped<Cow<'a, str>>, Refusal> {
         let mut remarks = Remarks::default();
         let mut text = |column: Column| match self.value(column, map) {
             Some(value) => remarks.text(column, value),
-            None => String::new(),
+            None => Cow::Borrowed(""),
         };
         let email = text(Column::Email);
         let (mut first_name, mut last_name) = (text(Column::FirstName), text(Column::LastName));
         let name = text(Column::Name);
         if first_name.is_empty() && last_name.is_empty() {
-            (first_name, last_name) = split_name(&name);
+            (first_name, last_name) = split_name(name);
         }
         let title = text(Column::Title);
         let linkedin_url = text(Column::LinkedIn);
@@ -103,7 +124,7 @@ impl<'a> Record<'a> {
         let location = text(Column::Location);
         let company_name = text(Column::Company);
         let industry = text(Column::Industry);
-        let domain = values::domain(&text(Column::Domain));
+        let domain = values::domain(text(Column::Domain));
         let source = LeadSource {
             kind: text(Column::SourceKind),
             name: text(Column::SourceName),
@@ -176,20 +197,39 @@ impl<'a> Record<'a> {
 /// # Errors
 /// The text is no JSON object (`Err(None)`), or the row is refused.
 pub fn lead_of_json(text: &str, map: &FieldMap) -> Result<Mapped, Option<Refusal>> {
+    Ok(lead_of_json_held(text, map)?.map(Cow::into_owned))
+}
+
+/// [`lead_of_json`], with the texts of the row where they are taken as they stand.
+///
+/// # Errors
+/// As there.
+pub fn lead_of_json_held<'a>(
+    text: &'a str,
+    map: &FieldMap,
+) -> Result<Mapped<Cow<'a, str>>, Option<Refusal>> {
     if map.is_plain()
-        && let Some(wire) = wire::read(text)
+        && let Some(row) = PlainRow::of_json(text)
+        && row.is_usable()
     {
-        return wire.to_lead().map_err(Some);
+        return row.to_lead().map_err(Some);
     }
     let object: Map<String, Value> = serde_json::from_str(text).map_err(|_| None)?;
-    Record::from_object(&object).to_lead(map).map_err(Some)
+    let mapped = Record::from_object(&object).to_lead(map).map_err(Some)?;
+    Ok(mapped.map(Cow::Owned))
 }
 
 /// Given and family name, at the first space.
-fn split_name(name: &str) -> (String, String) {
-    match name.split_once(' ') {
-        Some((first, last)) => (first.to_owned(), last.trim().to_owned()),
-        None => (name.to_owned(), String::new()),
+fn split_name(name: Cow<'_, str>) -> (Cow<'_, str>, Cow<'_, str>) {
+    match name {
+        Cow::Borrowed(name) => match name.split_once(' ') {
+            Some((first, last)) => (first.into(), last.trim().into()),
+            None => (name.into(), "".into()),
+        },
+        Cow::Owned(name) => match name.split_once(' ') {
+            Some((first, last)) => (first.to_owned().into(), last.trim().to_owned().into()),
+            None => (name.into(), "".into()),
+        },
     }
 }
 

@@ -13,10 +13,10 @@ const ENGAGED_DOWNLOADS: u32 = 3;
 ///
 /// A competitor's name in the source does not choose other words (the old router had a campaign for
 /// each of four companies): a stranger is not told which company's follower list he was found on.
-pub fn campaign(lead: &Lead, tier: Tier) -> &'static str {
+pub fn campaign<S: AsRef<str>>(lead: &Lead<S>, tier: Tier) -> &'static str {
     let qualified = matches!(tier, Tier::One | Tier::Two);
     let intent = &lead.intent;
-    let kind = lead.source.kind.as_str();
+    let kind = lead.source.kind.as_ref();
     if kind == "demo_requester" || intent.demo_requested {
         return "sales_qualified_fasttrack";
     }

@@ -161,13 +161,18 @@ impl RowReader {
         match self.step()? {
             None => Ok(None),
             Some(Err(fault)) => Ok(Some(Err(fault))),
-            Some(Ok(())) => Ok(Some(Ok(match &self.framing {
-                Framing::Csv(rows) => RowRef::Fields(Fields { rows }),
-                Framing::Elements(_, bytes) | Framing::Ndjson(_, bytes) => {
-                    // Checked by `step`.
-                    RowRef::Json(std::str::from_utf8(trim_ending(bytes)).unwrap_or_default())
-                }
-            }))),
+            Some(Ok(())) => Ok(Some(Ok(self.row()))),
+        }
+    }
+
+    /// The row that the last [`Self::step`] came to; without one, and after a fault, it says nothing.
+    pub fn row(&self) -> RowRef<'_> {
+        match &self.framing {
+            Framing::Csv(rows) => RowRef::Fields(Fields { rows }),
+            Framing::Elements(_, bytes) | Framing::Ndjson(_, bytes) => {
+                // Checked by `step`.
+                RowRef::Json(std::str::from_utf8(trim_ending(bytes)).unwrap_or_default())
+            }
         }
     }
 
@@ -255,8 +260,11 @@ impl RowReader {
         }
     }
 
-    /// Reads one row into the framing's buffer and checks its frame.
-    fn step(&mut self) -> Result<Option<Result<(), RowFault>>, SourceError> {
+    /// Moves on to the next row and checks its frame; [`Self::row`] is what it holds.
+    ///
+    /// # Errors
+    /// When nothing further can be read.
+    pub fn step(&mut self) -> Result<Option<Result<(), RowFault>>, SourceError> {
         match self.format {
             Format::Csv { .. } => self.step_csv(),
             Format::JsonArray | Format::JsonLeads => self.step_element(),

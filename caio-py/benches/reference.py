@@ -1,9 +1,12 @@
 """The old calls in plain Python, written from their description, to be measured beside caio's.
 
-``segment_lead`` answers as the recorded cases say (``tests/test_benches.py``), so that both sides of
-a ratio do the same work.
+``segment_lead`` answers as the recorded cases say, errors included (``tests/test_benches.py``,
+``tests/test_quick_paths.py``), and ``segment`` makes and stamps the record as well, so that both sides
+of a ratio do the same work.
 """
 
+import dataclasses
+import datetime
 import hashlib
 import json
 
@@ -241,7 +244,36 @@ def hooks(lead, company):
     return found
 
 
-def segment_lead(lead):
+@dataclasses.dataclass
+class Segmented:
+    """The record that the old call made of each lead."""
+
+    lead_id: str
+    linkedin_url: str
+    name: str
+    title: str
+    company: str
+    icp_score: int
+    icp_tier: str
+    intent_score: int
+    source_type: str
+    source_name: str
+    segment_tags: list
+    score_breakdown: dict
+    scoring_reasons: list
+    disqualification_reason: "str | None"
+    needs_review: bool
+    email: "str | None"
+    company_size: int
+    industry: str
+    recommended_campaign: str
+    personalization_hooks: list
+    segmented_at: str
+    original_lead: dict
+
+
+def segment(lead):
+    """All that the old call did for a lead: it also made the record and stamped it."""
     company, intent, contact = lead.get("company", {}), lead.get("intent", {}), lead.get("contact", {})
     total, breakdown, reasons, refused = score(lead, company, intent)
     tier = "tier_1" if total >= 80 else "tier_2" if total >= 60 else "tier_3" if total >= 40 else "tier_4"
@@ -257,30 +289,40 @@ def segment_lead(lead):
             break
     if contact.get("work_email"):
         tags.append("has_email")
-    original = lead.get("original_lead") or {}
+    recommended, ways = campaign(lead, intent, tier), hooks(lead, company)
+    original = lead.get("original_lead", {})
     if original:
-        name, title = f"{original.get('first_name', '')} {original.get('last_name', '')}", original.get("title", "")
+        name, title = original.get("first_name", "") + " " + original.get("last_name", ""), original.get("title", "")
     else:
         name, title = lead.get("name", ""), lead.get("title", "")
-    return {
-        "lead_id": lead.get("lead_id", ""),
-        "linkedin_url": lead.get("linkedin_url", ""),
-        "name": name,
-        "title": title,
-        "company": company.get("name", ""),
-        "icp_score": total,
-        "icp_tier": tier,
-        "intent_score": warmth,
-        "source_type": lead.get("source_type", ""),
-        "source_name": lead.get("source_name", ""),
-        "segment_tags": tags,
-        "score_breakdown": breakdown,
-        "scoring_reasons": reasons,
-        "disqualification_reason": refused,
-        "needs_review": 70 <= total <= 85,
-        "email": contact.get("work_email") or contact.get("verified_email") or lead.get("email"),
-        "company_size": company.get("employee_count", 0),
-        "industry": company.get("industry", ""),
-        "recommended_campaign": campaign(lead, intent, tier),
-        "personalization_hooks": hooks(lead, company),
-    }
+    return Segmented(
+        lead_id=lead.get("lead_id", ""),
+        linkedin_url=lead.get("linkedin_url", ""),
+        name=name,
+        title=title,
+        company=company.get("name", ""),
+        icp_score=total,
+        icp_tier=tier,
+        intent_score=warmth,
+        source_type=lead.get("source_type", ""),
+        source_name=lead.get("source_name", ""),
+        segment_tags=tags,
+        score_breakdown=breakdown,
+        scoring_reasons=reasons,
+        disqualification_reason=refused,
+        needs_review=70 <= total <= 85,
+        email=contact.get("work_email") or contact.get("verified_email") or lead.get("email"),
+        company_size=company.get("employee_count", 0),
+        industry=company.get("industry", ""),
+        recommended_campaign=recommended,
+        personalization_hooks=ways,
+        segmented_at=datetime.datetime.now(datetime.timezone.utc).isoformat(),
+        original_lead=original,
+    )
+
+
+def segment_lead(lead):
+    """The members that ``caio_py.compat.segment_lead`` answers."""
+    members = vars(segment(lead))
+    del members["segmented_at"], members["original_lead"]
+    return members

@@ -138,8 +138,8 @@ pub(crate) fn compat_migrate_legacy_dedup<'py>(
 /// `original_lead`; lists that came from a set are sorted (D-37).
 ///
 /// Keeps D-05 (a disqualified lead has a tier and a campaign), D-22 and D-35 (keywords match inside
-/// of words), D-36 (a range of employees is 0) and D-03 (one odd field raises). Corrected:
-/// `caio_py.segment_lead`.
+/// of words), D-36 (a range of employees is 0) and D-03 (one odd field raises). Where the old one read a
+/// text with half of a surrogate pair, this one raises `TypeError`. Corrected: `caio_py.segment_lead`.
 #[pyfunction]
 #[pyo3(signature = (lead))]
 pub(crate) fn compat_segment_lead<'py>(lead: &Bound<'py, PyAny>) -> Answer<'py> {

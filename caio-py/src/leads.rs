@@ -1,14 +1,18 @@
 //! Leads, scored: one, a list, or a file that stays in Rust.
 
 mod batch;
+mod json;
 mod output;
+mod plain;
 mod rows;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use caio_core::icp::{Model, Scorer};
 use caio_core::record::{FieldMap, Mapped, Refusal, lead_of_json};
+use caio_core::texts::Texts;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
@@ -18,9 +22,13 @@ pub(crate) use batch::LeadBatch;
 use crate::convert;
 use crate::errors::{Class, guarded};
 use output::Scored;
+use plain::Members;
 
 /// Rows between two looks for Ctrl-C.
 const STRIDE: usize = 2048;
+
+/// Leads between two moments in which another thread may run.
+const TURN: usize = 32;
 
 /// One lead, scored by a model: `default`, `realigned`, `legacy-746` or the path of a TOML file.
 ///
@@ -37,9 +45,10 @@ pub(crate) fn segment_lead<'py>(
     model: &str,
 ) -> PyResult<Bound<'py, PyDict>> {
     guarded(|| {
-        let mut scorer = Scorer::new(model_named(model)?);
-        let mapped = mapped(lead, &FieldMap::default())?.map_err(|refusal| refused(&refusal))?;
-        output::dict(lead.py(), &Scored::by(&mut scorer, mapped))
+        let mut scoring = Scoring::by(model_named(model)?);
+        let dict = scoring.dict(lead)?;
+        scoring.keep();
+        dict.map_err(|refusal| refused(&refusal))
     })
 }
 
@@ -53,26 +62,81 @@ pub(crate) fn segment_leads<'py>(
     model: &str,
 ) -> PyResult<Bound<'py, PyList>> {
     guarded(|| {
-        let mut scorer = Scorer::new(model_named(model)?);
-        let fields = FieldMap::default();
+        let mut scoring = Scoring::by(model_named(model)?);
         let list = PyList::empty(py);
         for (position, lead) in leads.try_iter()?.enumerate() {
             if position % STRIDE == 0 {
                 py.check_signals()?;
             }
-            let dict = match mapped(&lead?, &fields)? {
-                Ok(mapped) => output::dict(py, &Scored::by(&mut scorer, mapped))?,
+            if position % TURN == TURN - 1 {
+                // Nearly all of the work is Python's own objects; others have their turn in between.
+                py.detach(|| ());
+            }
+            list.append(match scoring.dict(&lead?)? {
+                Ok(dict) => dict,
                 Err(refusal) => output::refusal(py, &refusal)?,
-            };
-            list.append(dict)?;
+            })?;
         }
+        scoring.keep();
         Ok(list)
     })
 }
 
+/// Scores what Python holds.
+struct Scoring {
+    scorer: Scorer<'static>,
+    reasons: Texts,
+}
+
+/// Where scorers wait for the next call: they know what many words mean.
+static SCORERS: Mutex<Vec<Scorer<'static>>> = Mutex::new(Vec::new());
+
+/// Most scorers that wait.
+const WAITING: usize = 4;
+
+impl Scoring {
+    fn by(model: &'static Model) -> Self {
+        let mut waiting = SCORERS.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = waiting
+            .iter()
+            .position(|scorer| std::ptr::eq(scorer.model(), model));
+        Self {
+            scorer: known.map_or_else(|| Scorer::new(model), |at| waiting.swap_remove(at)),
+            reasons: Texts::default(),
+        }
+    }
+
+    /// Leaves the scorer to the next call.
+    fn keep(self) {
+        let mut waiting = SCORERS.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.len() >= WAITING {
+            waiting.remove(0);
+        }
+        waiting.push(self.scorer);
+    }
+
+    /// The scored lead as a dict, or why it is refused.
+    fn dict<'py>(
+        &mut self,
+        lead: &Bound<'py, PyAny>,
+    ) -> PyResult<Result<Bound<'py, PyDict>, Refusal>> {
+        let members = Members::of(lead);
+        let mapped = match members.as_ref().and_then(Members::row) {
+            Some(row) => row.to_lead(),
+            None => mapped(lead, &FieldMap::default())?.map(|mapped| mapped.map(Cow::Owned)),
+        };
+        let mapped = match mapped {
+            Ok(mapped) => mapped,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let scored = Scored::by(Some(&mut self.scorer), &mapped, &mut self.reasons);
+        output::dict(lead.py(), &scored, members.as_ref()).map(Ok)
+    }
+}
+
 /// The lead that a dict or a dataclass instance means.
 ///
-/// By way of its JSON text: there is one quick reader of leads, and it reads text.
+/// By way of its JSON text: there is one reader of leads of any shape, and it reads text.
 fn mapped(lead: &Bound<'_, PyAny>, fields: &FieldMap) -> PyResult<Result<Mapped, Refusal>> {
     let mut text = String::with_capacity(1024);
     convert::push_json(&mut text, lead)?;

@@ -15,9 +15,11 @@ mod engines;
 mod environment;
 mod errors;
 mod keys;
+mod known;
 mod leads;
 mod runtime;
 mod state;
+mod template;
 
 use pyo3::prelude::*;
 

@@ -1,21 +1,76 @@
 //! The old scorer, over any record: score, tier, reasons, tags, campaign and hooks of one lead.
 
+mod parts;
 mod rules;
+mod words;
 
 use std::borrow::Cow;
 
 use serde_json::{Map, Value, json};
+use smallvec::SmallVec;
 
 use super::CompatError;
-use crate::pytext::{dict_get, is_truthy};
+use crate::pytext::{PyException, dict_get, is_truthy, iterate, str_of, type_name};
+use crate::texts::Texts;
+use parts::{Company, Contact, Intent, Person};
 use rules::{Scored, campaign, hooks, name_and_title, tags};
 
 type Answer<T> = Result<T, CompatError>;
 
+macro_rules! keys {
+    ($($key:ident $name:literal)+) => {
+        /// The members that the old scorer reads.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[expect(missing_docs, reason = "the members of the old record, by their names")]
+        pub enum Key {
+            $($key),+
+        }
+
+        impl Key {
+            /// Every one, in the order of the declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$key),+];
+
+            /// Its name in a record.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$key => $name),+
+                }
+            }
+        }
+    };
+}
+
+keys! {
+    Company "company"
+    Contact "contact"
+    ContentDownloads "content_downloads"
+    DemoRequested "demo_requested"
+    Email "email"
+    EmployeeCount "employee_count"
+    FirstName "first_name"
+    Industry "industry"
+    Intent "intent"
+    IntentScore "intent_score"
+    LastName "last_name"
+    LeadId "lead_id"
+    LinkedinUrl "linkedin_url"
+    Name "name"
+    OriginalLead "original_lead"
+    PricingPageVisits "pricing_page_visits"
+    RevenueEstimate "revenue_estimate"
+    SourceName "source_name"
+    SourceType "source_type"
+    Technologies "technologies"
+    Title "title"
+    VerifiedEmail "verified_email"
+    WebsiteVisits "website_visits"
+    WorkEmail "work_email"
+}
+
 /// What the old scorer reads: JSON's values, or those of a caller who holds them in another form.
 pub trait Member: Clone {
     /// `value.get(key)`; an `AttributeError` unless it is a dict.
-    fn get(&self, key: &'static str) -> Result<Option<Self>, CompatError>;
+    fn get(&self, key: Key) -> Result<Option<Self>, CompatError>;
 
     /// `bool(value)`.
     fn is_truthy(&self) -> bool;
@@ -23,13 +78,28 @@ pub trait Member: Clone {
     /// The text, where it is one.
     fn text(&self) -> Option<&str>;
 
-    /// The same as JSON.
-    fn value(&self) -> Result<Cow<'_, Value>, CompatError>;
+    /// The number, where it is an integer of 64 bits and no boolean.
+    fn whole(&self) -> Option<i64>;
+
+    /// The number, as it is compared with others; a `TypeError` for what cannot be.
+    fn number(&self) -> Result<f64, CompatError>;
+
+    /// `str(value)`.
+    fn shown(&self) -> Result<Cow<'_, str>, CompatError>;
+
+    /// `str(item)` of each item, in order; a `TypeError` for what has none.
+    fn each(&self, see: &mut dyn FnMut(&str)) -> Result<(), CompatError>;
+
+    /// The exception of a value that lacks a text's methods, such as `lower`.
+    fn no_text(&self, method: &str) -> CompatError;
+
+    /// The `TypeError` of adding it to a text.
+    fn no_addend(&self) -> CompatError;
 }
 
 impl Member for &Value {
-    fn get(&self, key: &'static str) -> Result<Option<Self>, CompatError> {
-        dict_get(self, key)
+    fn get(&self, key: Key) -> Result<Option<Self>, CompatError> {
+        dict_get(self, key.as_str())
     }
 
     fn is_truthy(&self) -> bool {
@@ -40,45 +110,68 @@ impl Member for &Value {
         self.as_str()
     }
 
-    fn value(&self) -> Result<Cow<'_, Value>, CompatError> {
-        Ok(Cow::Borrowed(self))
+    fn whole(&self) -> Option<i64> {
+        self.as_i64()
     }
-}
 
-/// A record, or the empty one that stands for an absent one.
-#[derive(Debug)]
-struct Given<N>(Option<N>);
-
-impl<N: Member> Given<N> {
-    fn get(&self, key: &'static str) -> Answer<Option<N>> {
-        match &self.0 {
-            None => Ok(None),
-            Some(record) => record.get(key),
+    fn number(&self) -> Result<f64, CompatError> {
+        match self {
+            Value::Bool(flag) => Ok(f64::from(u8::from(*flag))),
+            Value::Number(number) => Ok(number.as_f64().unwrap_or(f64::INFINITY)),
+            other => Err(PyException::type_error(format!(
+                "'<' not supported between instances of '{}' and 'int'",
+                type_name(other)
+            ))),
         }
     }
 
-    /// `record.get(key, {})`.
-    fn member(&self, key: &'static str) -> Answer<Self> {
-        self.get(key).map(Self)
+    fn shown(&self) -> Result<Cow<'_, str>, CompatError> {
+        Ok(str_of(self))
+    }
+
+    fn each(&self, see: &mut dyn FnMut(&str)) -> Result<(), CompatError> {
+        let items = iterate(self)?;
+        for item in &items {
+            see(&str_of(item));
+        }
+        Ok(())
+    }
+
+    fn no_text(&self, method: &str) -> CompatError {
+        PyException::attribute(self, method)
+    }
+
+    fn no_addend(&self) -> CompatError {
+        PyException::type_error(format!(
+            "can only concatenate str (not \"{}\") to str",
+            type_name(self)
+        ))
     }
 }
 
-/// Points of one component, or the names of what was seen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Part {
-    /// Points.
-    Points(i64),
-    /// Names.
-    Signals(Vec<&'static str>),
+/// Points by component, and the names of what was seen.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the members of the old record, by their names")]
+pub struct Breakdown {
+    pub company_size: Option<i64>,
+    pub title_seniority: i64,
+    pub industry_fit: i64,
+    pub tech_stack: i64,
+    /// Absent where empty.
+    pub tech_signals: SmallVec<[&'static str; 3]>,
+    pub intent_signals: i64,
+    /// Absent where empty.
+    pub intent_types: SmallVec<[&'static str; 5]>,
+    pub engagement_bonus: Option<i64>,
 }
 
-/// A text of the scorer's, or a member of the lead as it was given.
+/// A name, made of two members or as it was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Tag<N> {
+pub enum Name<N> {
     /// As given.
     Given(N),
     /// The scorer's.
-    Text(Cow<'static, str>),
+    Made(String),
 }
 
 /// What the old scorer says of a lead. A member that the lead lacks is `None` where it was given on:
@@ -88,7 +181,7 @@ pub enum Tag<N> {
 pub struct Segmented<N> {
     pub lead_id: Option<N>,
     pub linkedin_url: Option<N>,
-    pub name: Tag<N>,
+    pub name: Name<N>,
     pub title: Option<N>,
     pub company: Option<N>,
     pub icp_score: i64,
@@ -96,9 +189,10 @@ pub struct Segmented<N> {
     pub intent_score: Option<N>,
     pub source_type: Option<N>,
     pub source_name: Option<N>,
-    pub segment_tags: Vec<Tag<N>>,
-    pub score_breakdown: Vec<(&'static str, Part)>,
-    pub scoring_reasons: Vec<String>,
+    /// Behind the tier and the source type (`unknown` where the lead lacks it).
+    pub more_tags: Texts,
+    pub score_breakdown: Breakdown,
+    pub scoring_reasons: Texts,
     pub disqualification_reason: Option<&'static str>,
     pub needs_review: bool,
     /// Null where there is none.
@@ -106,7 +200,7 @@ pub struct Segmented<N> {
     pub company_size: Option<N>,
     pub industry: Option<N>,
     pub recommended_campaign: &'static str,
-    pub personalization_hooks: Vec<String>,
+    pub personalization_hooks: Texts,
 }
 
 /// Mirrors `execution/segmentor_classify.py::segment_lead`, without `segmented_at` and
@@ -119,63 +213,56 @@ pub struct Segmented<N> {
 /// # Errors
 /// The class of the Python exception, where it raised: one odd field cost the lead (D-03).
 pub fn segment_lead(lead: &Value) -> Result<Value, CompatError> {
-    segment_member(lead).map(Segmented::into_value)
+    segment_member(&lead).map(Segmented::into_value)
 }
 
 /// [`segment_lead`] of a lead that is held in another form.
 ///
 /// # Errors
 /// As there.
-pub fn segment_member<N: Member>(lead: N) -> Result<Segmented<N>, CompatError> {
-    let lead = Given(Some(lead));
-    let mut scored = Scored::default();
-    let company = lead.member("company")?;
+pub fn segment_member<N: Member>(lead: &N) -> Result<Segmented<N>, CompatError> {
+    let person = Person::of(Some(lead))?;
+    let company = Company::of(person.company.as_ref())?;
+    let mut scored = Scored::new();
     scored.size(&company)?;
-    scored.title(&lead)?;
+    scored.title(&person)?;
     scored.industry(&company)?;
     scored.technology(&company)?;
-    let intent = lead.member("intent")?;
-    scored.intent(&lead, &intent)?;
-    let score = scored.score.min(100);
-    scored
-        .reasons
-        .push(format!("= {score}/100 total ICP score"));
-    let tier = match score {
-        80.. => "tier_1",
-        60..80 => "tier_2",
-        40..60 => "tier_3",
-        _ => "tier_4",
-    };
-    let intent_score = intent.get("intent_score")?;
-    let segment_tags = tags(&lead, &company, intent_score.as_ref(), tier)?;
-    let recommended_campaign = campaign(&lead, &intent, tier)?;
-    let personalization_hooks = hooks(&lead, &company)?;
-    let (name, title) = name_and_title(&lead)?;
-    let contact = lead.member("contact")?;
-    let email = [contact.get("work_email")?, contact.get("verified_email")?]
+    let intent = Intent::of(person.intent.as_ref())?;
+    let counts = scored.intent(&person, &intent)?;
+    let (score, tier) = scored.sum();
+    let mut more_tags = tags(&person, &company, &intent)?;
+    let contact = Contact::of(person.contact.as_ref())?;
+    if contact.work_email.as_ref().is_some_and(N::is_truthy) {
+        more_tags.push(&["has_email"]);
+    }
+    let recommended_campaign = campaign(&person, &counts, tier)?;
+    let personalization_hooks = hooks(&person, &company)?;
+    let (name, title) = name_and_title(&person)?;
+    let email = [contact.work_email, contact.verified_email]
         .into_iter()
         .flatten()
         .find(Member::is_truthy)
-        .or(lead.get("email")?);
+        .or(person.email);
     Ok(Segmented {
-        lead_id: lead.get("lead_id")?,
-        linkedin_url: lead.get("linkedin_url")?,
+        lead_id: person.lead_id,
+        linkedin_url: person.linkedin_url,
         name,
         title,
-        company: company.get("name")?,
+        company: company.name,
         icp_score: score,
         icp_tier: tier,
-        intent_score,
-        source_type: lead.get("source_type")?,
-        source_name: lead.get("source_name")?,
-        segment_tags,
+        intent_score: intent.warmth,
+        source_type: person.source_type,
+        source_name: person.source_name,
+        more_tags,
         score_breakdown: scored.breakdown,
         scoring_reasons: scored.reasons,
         disqualification_reason: scored.disqualified,
         needs_review: (70..=85).contains(&score),
         email,
-        company_size: company.get("employee_count")?,
-        industry: company.get("industry")?,
+        company_size: company.employee_count,
+        industry: company.industry,
         recommended_campaign,
         personalization_hooks,
     })
@@ -186,25 +273,16 @@ impl Segmented<&Value> {
     fn into_value(self) -> Value {
         let or = |given: Option<&Value>, default: Value| given.cloned().unwrap_or(default);
         let text = |given: Option<&Value>| or(given, json!(""));
-        let tag = |tag: Tag<&Value>| match tag {
-            Tag::Given(given) => given.clone(),
-            Tag::Text(text) => json!(text),
+        let name = match self.name {
+            Name::Given(given) => given.clone(),
+            Name::Made(text) => json!(text),
         };
-        let breakdown: Map<String, Value> = self
-            .score_breakdown
-            .into_iter()
-            .map(|(name, part)| {
-                let part = match part {
-                    Part::Points(points) => json!(points),
-                    Part::Signals(names) => json!(names),
-                };
-                (name.to_owned(), part)
-            })
-            .collect();
+        let mut tags = vec![json!(self.icp_tier), or(self.source_type, json!("unknown"))];
+        tags.extend(self.more_tags.iter().map(Value::from));
         json!({
             "lead_id": text(self.lead_id),
             "linkedin_url": text(self.linkedin_url),
-            "name": tag(self.name),
+            "name": name,
             "title": text(self.title),
             "company": text(self.company),
             "icp_score": self.icp_score,
@@ -212,8 +290,8 @@ impl Segmented<&Value> {
             "intent_score": or(self.intent_score, json!(0)),
             "source_type": text(self.source_type),
             "source_name": text(self.source_name),
-            "segment_tags": self.segment_tags.into_iter().map(tag).collect::<Vec<_>>(),
-            "score_breakdown": breakdown,
+            "segment_tags": tags,
+            "score_breakdown": self.score_breakdown.into_value(),
             "scoring_reasons": self.scoring_reasons,
             "disqualification_reason": self.disqualification_reason,
             "needs_review": self.needs_review,
@@ -223,5 +301,25 @@ impl Segmented<&Value> {
             "recommended_campaign": self.recommended_campaign,
             "personalization_hooks": self.personalization_hooks,
         })
+    }
+}
+
+impl Breakdown {
+    fn into_value(self) -> Value {
+        let signals = |names: &[&str]| (!names.is_empty()).then(|| json!(names));
+        let members = [
+            ("company_size", self.company_size.map(Value::from)),
+            ("title_seniority", Some(self.title_seniority.into())),
+            ("industry_fit", Some(self.industry_fit.into())),
+            ("tech_stack", Some(self.tech_stack.into())),
+            ("tech_signals", signals(&self.tech_signals)),
+            ("intent_signals", Some(self.intent_signals.into())),
+            ("intent_types", signals(&self.intent_types)),
+            ("engagement_bonus", self.engagement_bonus.map(Value::from)),
+        ];
+        let members = members
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        Value::Object(members.collect::<Map<_, _>>())
     }
 }

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 /// How a keyword matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Matching {
+pub(crate) enum Matching {
     /// Anywhere, also inside of a word.
     Substring,
     /// Whole words; a keyword inside of a longer one that matches does not count.
@@ -17,22 +17,24 @@ pub(super) enum Matching {
 
 /// The keywords of several classes.
 #[derive(Debug, Clone)]
-pub(super) struct Keywords {
+pub(crate) struct Keywords {
     automaton: DFA,
     /// Class of each keyword.
     class: Vec<usize>,
     matching: Matching,
     /// Classes that count before all others.
     first: Vec<usize>,
+    /// Longest text looked at, in bytes.
+    longest: usize,
 }
 
-/// Longest text looked at, in bytes: titles and industries are short.
+/// Longest text looked at, unless it is said otherwise: titles and industries are short.
 const LONGEST: usize = 512;
 
 impl Keywords {
     /// Keywords by class; `first` names classes that count before all others.
-    pub(super) fn new(
-        classes: &[&[String]],
+    pub(crate) fn new<S: AsRef<[u8]>>(
+        classes: &[&[S]],
         matching: Matching,
         first: Vec<usize>,
     ) -> Result<Self, String> {
@@ -53,12 +55,21 @@ impl Keywords {
             class,
             matching,
             first,
+            longest: LONGEST,
         })
     }
 
+    /// The same keywords, for texts of any length.
+    pub(crate) fn of_whole_texts(self) -> Self {
+        Self {
+            longest: usize::MAX,
+            ..self
+        }
+    }
+
     /// The class of `text`, if a keyword matches; `text` may be in any case.
-    pub(super) fn class_of(&self, text: &str) -> Option<usize> {
-        let text = cut(text);
+    pub(crate) fn class_of(&self, text: &str) -> Option<usize> {
+        let text = self.cut(text);
         if self.matching == Matching::Substring && !text.is_ascii() {
             return self.class_of_lower(&text.to_lowercase());
         }
@@ -89,8 +100,8 @@ impl Keywords {
     }
 
     /// Every class that a keyword of `text` belongs to, as a bit set.
-    pub(super) fn classes_of(&self, text: &str) -> u32 {
-        let text = cut(text);
+    pub(crate) fn classes_of(&self, text: &str) -> u32 {
+        let text = self.cut(text);
         let lower;
         let text = if text.is_ascii() {
             text
@@ -104,6 +115,17 @@ impl Keywords {
         found.fold(0, |set, found| {
             set | 1 << self.class[found.pattern().as_usize()]
         })
+    }
+
+    fn cut<'t>(&self, text: &'t str) -> &'t str {
+        if text.len() <= self.longest {
+            return text;
+        }
+        let end = (0..=self.longest)
+            .rev()
+            .find(|end| text.is_char_boundary(*end))
+            .unwrap_or(0);
+        &text[..end]
     }
 
     /// Every match, also those that overlap, by their ends.
@@ -124,15 +146,4 @@ fn is_word(text: &str, start: usize, end: usize) -> bool {
     let letter = |c: char| c.is_alphanumeric();
     !text[..start].chars().next_back().is_some_and(letter)
         && !text[end..].chars().next().is_some_and(letter)
-}
-
-fn cut(text: &str) -> &str {
-    if text.len() <= LONGEST {
-        return text;
-    }
-    let end = (0..=LONGEST)
-        .rev()
-        .find(|end| text.is_char_boundary(*end))
-        .unwrap_or(0);
-    &text[..end]
 }

@@ -18,6 +18,7 @@ pub struct Model {
     pub(super) industries: Keywords,
     pub(super) technologies: Keywords,
     digest: String,
+    too_small: String,
 }
 
 /// Why a model cannot be used.
@@ -213,12 +214,14 @@ impl Model {
         let canonical =
             serde_json::to_vec(&data).map_err(|error| ModelError::Syntax(error.to_string()))?;
         let digest = hex(&Sha256::digest(canonical));
+        let too_small = format!("fewer than {} employees", data.smallest);
         Ok(Self {
             data,
             titles,
             industries,
             technologies,
             digest,
+            too_small,
         })
     }
 
@@ -230,6 +233,11 @@ impl Model {
     /// SHA-256 (64 hex) of everything that it decides with.
     pub fn digest(&self) -> &str {
         &self.digest
+    }
+
+    /// Why a lead is disqualified that is: there is no other reason.
+    pub fn too_small(&self) -> &str {
+        &self.too_small
     }
 
     /// Name and digest, as records keep them.

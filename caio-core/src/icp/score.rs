@@ -5,9 +5,10 @@ use serde::Serialize;
 use super::model::{AtLeast, Class, Disqualified, Model, TechnologyCount, UnknownSize};
 use crate::lead::{Intent, Lead};
 use crate::terms::Tier;
+use crate::texts::{Texts, push_number, push_quoted};
 
 /// Points by component, before cap and multiplier.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct Breakdown {
     /// Head count.
     pub size: u32,
@@ -65,6 +66,9 @@ struct Found<'a> {
     points: Points,
 }
 
+/// In place of a class's name.
+const NO_CLASS: &str = "no class";
+
 /// What single texts of a lead mean: positions of classes.
 pub(super) trait Words {
     fn title(&mut self, text: &str) -> Option<usize>;
@@ -89,11 +93,11 @@ impl Words for &Model {
 
 impl Model {
     /// The score of one lead; for many, see [`super::Scorer`].
-    pub fn points(&self, lead: &Lead) -> Points {
+    pub fn points<S: AsRef<str>>(&self, lead: &Lead<S>) -> Points {
         self.points_by(lead, self)
     }
 
-    pub(super) fn points_by(&self, lead: &Lead, words: impl Words) -> Points {
+    pub(super) fn points_by<S: AsRef<str>>(&self, lead: &Lead<S>, words: impl Words) -> Points {
         self.find(lead, words).points
     }
 
@@ -110,85 +114,93 @@ impl Model {
     }
 
     /// The score, with one reason a component; for many, see [`super::Scorer`].
-    pub fn explain(&self, lead: &Lead) -> Explanation {
-        self.explain_by(lead, self)
+    pub fn explain<S: AsRef<str>>(&self, lead: &Lead<S>) -> Explanation {
+        let mut reasons = Texts::default();
+        let points = self.explain_by(lead, self, &mut reasons);
+        Explanation {
+            points: points.points,
+            tier: points.tier,
+            disqualified: points.disqualified.then(|| self.too_small().to_owned()),
+            needs_review: points.needs_review,
+            breakdown: points.breakdown,
+            reasons: reasons.iter().map(str::to_owned).collect(),
+        }
     }
 
-    pub(super) fn explain_by(&self, lead: &Lead, words: impl Words) -> Explanation {
+    pub(super) fn explain_by<S: AsRef<str>>(
+        &self,
+        lead: &Lead<S>,
+        words: impl Words,
+        reasons: &mut Texts,
+    ) -> Points {
         let found = self.find(lead, words);
         let Points {
-            points,
-            tier,
-            disqualified,
-            needs_review,
-            breakdown,
+            points, breakdown, ..
         } = found.points;
-        let size = found
-            .employees
-            .map_or("unknown size".to_owned(), |n| format!("{n} employees"));
-        let class =
-            |class: Option<&Class>| class.map_or("no class", |class| &class.name).to_owned();
-        let mut reasons = vec![
-            format!("+{} size: {size}", breakdown.size),
-            format!(
-                "+{} title: {:?} is {}",
-                breakdown.title,
-                lead.title,
-                class(found.title)
-            ),
-            format!(
-                "+{} industry: {:?} is {}",
-                breakdown.industry,
-                lead.company.industry,
-                class(found.industry)
-            ),
-            format!(
-                "+{} technology: {}",
-                breakdown.technology,
-                list(&lead.company.technologies)
-            ),
-            format!(
-                "+{} intent: {}",
-                breakdown.intent,
-                intent_text(&lead.intent, &lead.source.kind)
-            ),
-        ];
+        let kind = lead.source.kind.as_ref();
+        let mut add = |points: u32, of: &str, write: &dyn Fn(&mut String)| {
+            reasons.add(|out| {
+                out.push('+');
+                push_number(out, points);
+                out.push_str(of);
+                write(out);
+            });
+        };
+        add(breakdown.size, " size: ", &|out| match found.employees {
+            None => out.push_str("unknown size"),
+            Some(employees) => {
+                push_number(out, employees);
+                out.push_str(" employees");
+            }
+        });
+        add(breakdown.title, " title: ", &|out| {
+            push_quoted(out, lead.title.as_ref());
+            out.push_str(" is ");
+            out.push_str(found.title.map_or(NO_CLASS, |class| &class.name));
+        });
+        add(breakdown.industry, " industry: ", &|out| {
+            push_quoted(out, lead.company.industry.as_ref());
+            out.push_str(" is ");
+            out.push_str(found.industry.map_or(NO_CLASS, |class| &class.name));
+        });
+        add(breakdown.technology, " technology: ", &|out| {
+            push_list(out, lead.company.technologies.iter().map(AsRef::as_ref));
+        });
+        add(breakdown.intent, " intent: ", &|out| {
+            push_intent(out, &lead.intent, kind);
+        });
         if breakdown.bonus > 0 {
-            reasons.push(format!(
-                "+{} found as {}",
-                breakdown.bonus, lead.source.kind
-            ));
+            add(breakdown.bonus, " found as ", &|out| out.push_str(kind));
         }
         if breakdown.multiplier_percent != 100 {
-            reasons.push(format!(
-                "x{}% for this title and industry",
-                breakdown.multiplier_percent
-            ));
+            reasons.add(|out| {
+                out.push('x');
+                push_number(out, breakdown.multiplier_percent);
+                out.push_str("% for this title and industry");
+            });
         }
-        reasons.push(format!("= {points} of {}", self.data.cap));
-        let disqualified =
-            disqualified.then(|| format!("fewer than {} employees", self.data.smallest));
-        Explanation {
-            points,
-            tier,
-            disqualified,
-            needs_review,
-            breakdown,
-            reasons,
-        }
+        reasons.add(|out| {
+            out.push_str("= ");
+            push_number(out, points);
+            out.push_str(" of ");
+            push_number(out, self.data.cap);
+        });
+        found.points
     }
 
-    fn find(&self, lead: &Lead, mut words: impl Words) -> Found<'_> {
+    fn find<S: AsRef<str>>(&self, lead: &Lead<S>, mut words: impl Words) -> Found<'_> {
         let data = &self.data;
         let employees = match data.unknown_size {
             UnknownSize::Disqualify => Some(lead.company.employees.unwrap_or(0)),
             UnknownSize::NoPoints => lead.company.employees,
         };
-        let title = words.title(&lead.title).and_then(|at| data.title.get(at));
+        let title = words
+            .title(lead.title.as_ref())
+            .and_then(|at| data.title.get(at));
         let industry = words
-            .industry(&lead.company.industry)
+            .industry(lead.company.industry.as_ref())
             .and_then(|at| data.industry.get(at));
-        let kind = lead.source.kind.as_str();
+        let kind = lead.source.kind.as_ref();
         let mut breakdown = Breakdown {
             size: employees.map_or(0, |employees| self.size(employees)),
             title: title.map_or(0, |class| class.points),
@@ -248,14 +260,15 @@ impl Model {
         band.map_or(0, |band| band.points)
     }
 
-    fn technology(&self, technologies: &[String], mut words: impl Words) -> u32 {
+    fn technology<S: AsRef<str>>(&self, technologies: &[S], mut words: impl Words) -> u32 {
         let rules = &self.data.technology;
         let mut sum = 0;
         for (position, name) in technologies.iter().enumerate() {
+            let name = name.as_ref();
             let again = || {
                 technologies[..position]
                     .iter()
-                    .any(|other| other.eq_ignore_ascii_case(name))
+                    .any(|other| other.as_ref().eq_ignore_ascii_case(name))
             };
             if rules.count == TechnologyCount::EachProductOnce && again() {
                 continue;
@@ -291,32 +304,48 @@ impl Model {
     }
 }
 
-fn list(names: &[String]) -> String {
-    if names.is_empty() {
-        "none known".to_owned()
-    } else {
-        names.join(", ")
+/// The texts with a comma between them.
+fn push_list<'t>(out: &mut String, texts: impl ExactSizeIterator<Item = &'t str>) {
+    if texts.len() == 0 {
+        out.push_str("none known");
+    }
+    for (at, text) in texts.enumerate() {
+        out.push_str(if at == 0 { "" } else { ", " });
+        out.push_str(text);
     }
 }
 
-fn intent_text(intent: &Intent, kind: &str) -> String {
-    let mut parts = Vec::new();
-    for (count, what) in [
-        (intent.website_visits, "site visits"),
-        (intent.content_downloads, "downloads"),
-        (intent.pricing_page_visits, "price page visits"),
-    ] {
+fn push_intent(out: &mut String, intent: &Intent, kind: &str) {
+    let counts = [
+        (intent.website_visits, " site visits"),
+        (intent.content_downloads, " downloads"),
+        (intent.pricing_page_visits, " price page visits"),
+    ];
+    let begin = out.len();
+    let next = |out: &mut String| {
+        if out.len() > begin {
+            out.push_str(", ");
+        }
+    };
+    for (count, what) in counts {
         if count > 0 {
-            parts.push(format!("{count} {what}"));
+            next(out);
+            push_number(out, count);
+            out.push_str(what);
         }
     }
     if intent.demo_requested {
-        parts.push("asked for a demo".to_owned());
+        next(out);
+        out.push_str("asked for a demo");
     }
     if !kind.is_empty() {
-        parts.push(format!("source {kind}"));
+        next(out);
+        out.push_str("source ");
+        out.push_str(kind);
     }
-    list(&parts)
+    if out.len() == begin {
+        out.push_str("none known");
+    }
 }
 
 #[cfg(test)]

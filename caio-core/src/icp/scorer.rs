@@ -2,9 +2,12 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
+
 use super::model::Model;
-use super::score::{Explanation, Points, Words};
+use super::score::{Points, Words};
 use crate::lead::Lead;
+use crate::texts::Texts;
 
 /// Scores leads one after the other, and remembers what their words meant: lists of leads say the
 /// same titles, industries and products over and over. Answers what [`Model::points`] answers.
@@ -28,7 +31,7 @@ impl<'m> Scorer<'m> {
     }
 
     /// The score of one lead.
-    pub fn points(&mut self, lead: &Lead) -> Points {
+    pub fn points<S: AsRef<str>>(&mut self, lead: &Lead<S>) -> Points {
         self.model.points_by(lead, self)
     }
 
@@ -37,9 +40,9 @@ impl<'m> Scorer<'m> {
         self.model
     }
 
-    /// The score of one lead, with its reasons.
-    pub fn explain(&mut self, lead: &Lead) -> Explanation {
-        self.model.explain_by(lead, self)
+    /// The score of one lead; adds its reasons to `reasons`, as [`Model::explain`] has them.
+    pub fn explain<S: AsRef<str>>(&mut self, lead: &Lead<S>, reasons: &mut Texts) -> Points {
+        self.model.explain_by(lead, self, reasons)
     }
 }
 
@@ -66,11 +69,11 @@ const MOST: usize = 4096;
 const LONGEST: usize = 64;
 
 #[derive(Debug)]
-struct Memo<T>(HashMap<Box<str>, T>);
+struct Memo<T>(HashMap<Box<str>, T, RandomState>);
 
 impl<T> Default for Memo<T> {
     fn default() -> Self {
-        Self(HashMap::new())
+        Self(HashMap::default())
     }
 }
 

@@ -65,35 +65,34 @@ fn check_any(email: &str) -> Result<(), String> {
 /// whole grammar for the others.
 fn is_plain(email: &str) -> bool {
     // Parts are what stands between dots and the `@`.
-    let (mut part, mut last, mut at) = (0, b'.', None);
-    let mut letters_only = true;
+    let (mut part, mut letters_only, mut joint) = (0, true, true);
+    let (mut at, mut dot_behind) = (None, false);
     for (position, byte) in email.bytes().enumerate() {
-        let alphanumeric = byte.is_ascii_alphanumeric();
         match byte {
-            _ if alphanumeric => {}
-            b'.' | b'@' if last.is_ascii_alphanumeric() && (byte == b'.' || at.is_none()) => {}
-            b'-' if last.is_ascii_alphanumeric() => {}
-            b'_' | b'+' if at.is_none() && part > 0 => {}
-            _ => return false,
-        }
-        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' => {}
+            b'0'..=b'9' => letters_only = false,
             b'.' | b'@' => {
-                (part, letters_only) = (0, true);
+                if joint || part > 63 || (byte == b'@' && at.is_some()) {
+                    return false;
+                }
                 if byte == b'@' {
                     at = Some(position);
                 }
+                dot_behind |= byte == b'.' && at.is_some();
+                (part, letters_only, joint) = (0, true, true);
+                continue;
             }
-            _ => {
-                part += 1;
-                letters_only &= byte.is_ascii_alphabetic();
-            }
+            b'-' if !joint => {}
+            b'_' | b'+' if at.is_none() && part > 0 => {}
+            _ => return false,
         }
-        if part > 63 {
-            return false;
+        part += 1;
+        joint = false;
+        if matches!(byte, b'-' | b'_' | b'+') {
+            (joint, letters_only) = (true, false);
         }
-        last = byte;
     }
-    at.is_some_and(|at| at <= 64 && email[at..].contains('.')) && part >= 2 && letters_only
+    at.is_some_and(|at| at <= 64) && dot_behind && (2..=63).contains(&part) && letters_only
 }
 
 /// Whether the address is read by whoever has the job, not by one person.

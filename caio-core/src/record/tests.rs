@@ -188,6 +188,17 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn a_clean_text_is_one_that_cleaning_leaves_alone(text in "[ a-z\\t~\u{7f}\u{e9}]{0,20}", any in any::<String>()) {
+        for text in [text, any] {
+            let printable = text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+            let single = text.trim() == text && !text.contains("  ");
+            prop_assert_eq!(values::is_clean(&text), printable && single, "{:?}", text);
+        }
+    }
+}
+
 fn plain_row() -> impl Strategy<Value = Value> {
     let text = || prop::option::of("[ a-zA-Z@.\\t\u{202e}é]{0,12}");
     let count = || {

@@ -1,5 +1,7 @@
 //! What a value means; one that means nothing is left out, with a remark.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::Column;
@@ -32,22 +34,18 @@ impl Remarks {
     }
 
     /// A text on one line, without characters that change how other text is read.
-    pub(super) fn text(&mut self, column: Column, cell: Cell<'_>) -> String {
-        let number;
+    pub(super) fn text<'a>(&mut self, column: Column, cell: Cell<'a>) -> Cow<'a, str> {
         let text = match cell.split() {
             Ok(text) => text,
-            Err(Value::Null) => return String::new(),
-            Err(Value::Number(value)) => {
-                number = value.to_string();
-                &number
-            }
+            Err(Value::Null) => return Cow::Borrowed(""),
+            Err(Value::Number(number)) => return Cow::Owned(number.to_string()),
             Err(_) => {
                 self.note(column, "left out, it is not a text");
-                return String::new();
+                return Cow::Borrowed("");
             }
         };
         if is_clean(text) {
-            return text.to_owned();
+            return Cow::Borrowed(text);
         }
         let kept: String = text
             .chars()
@@ -63,7 +61,7 @@ impl Remarks {
         if kept.chars().count() != text.chars().count() {
             self.note(column, "control or direction characters removed");
         }
-        kept.split_whitespace().collect::<Vec<_>>().join(" ")
+        Cow::Owned(kept.split_whitespace().collect::<Vec<_>>().join(" "))
     }
 
     /// A whole number from 0 on: `1,200+` is 1200, a range such as `51-200` its lower end.
@@ -150,7 +148,7 @@ impl Remarks {
     }
 
     /// A list, from an array or a text with commas, semicolons or bars.
-    pub(super) fn list(&mut self, column: Column, cell: Cell<'_>) -> Vec<String> {
+    pub(super) fn list<'a>(&mut self, column: Column, cell: Cell<'a>) -> Vec<Cow<'a, str>> {
         match cell.split() {
             Err(Value::Array(items)) => {
                 let texts = items.iter().map(|item| self.text(column, Cell::Json(item)));
@@ -172,34 +170,52 @@ impl Remarks {
 
 /// Whether cleaning would change nothing: printable ASCII, single spaces inside only.
 pub(super) fn is_clean(text: &str) -> bool {
-    // Addresses, numbers and single words hold no space at all.
-    let Some(odd) = text.bytes().position(|byte| !byte.is_ascii_graphic()) else {
-        return true;
-    };
-    let mut last = if odd == 0 { b' ' } else { b'x' };
-    for byte in text.bytes().skip(odd) {
-        if !(b' '..=b'~').contains(&byte) || (byte == b' ' && last == b' ') {
+    let bytes = text.as_bytes();
+    let (words, rest) = bytes.as_chunks::<8>();
+    // Behind a space: the edges count as one.
+    let mut behind = true;
+    for word in words {
+        if !is_clean_word(u64::from_le_bytes(*word), &mut behind) {
             return false;
         }
-        last = byte;
     }
-    last != b' '
+    let mut last = [b'x'; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    is_clean_word(u64::from_le_bytes(last), &mut behind) && bytes.last() != Some(&b' ')
+}
+
+/// Eight bytes in one step: each is printable ASCII, and no space stands behind a space.
+fn is_clean_word(word: u64, behind: &mut bool) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = ONES * 0x80;
+    if word & HIGH != 0 {
+        return false;
+    }
+    // From here on none of these sums runs over into the next byte.
+    let below_space = !(word + ONES * (0x80 - 0x20));
+    let above_tilde = word + ONES;
+    if (below_space | above_tilde) & HIGH != 0 {
+        return false;
+    }
+    let no_space = (word ^ (ONES * 0x20)) + ONES * 0x7f;
+    let spaces = !no_space & HIGH;
+    let before = spaces << 8 | if *behind { 0x80 } else { 0 };
+    *behind = spaces >> 63 != 0;
+    spaces & before == 0
 }
 
 /// The domain in a web address or domain, lower-case, without `www.`.
-pub(super) fn domain(text: &str) -> String {
+pub(super) fn domain(text: Cow<'_, str>) -> Cow<'_, str> {
     if text.is_empty() {
-        return String::new();
+        return text;
     }
     let text = text.trim().to_lowercase();
     let text = text
         .split_once("://")
         .map_or(text.as_str(), |(_, rest)| rest);
     let host = text.split(['/', '?', '#', ':']).next().unwrap_or("");
-    host.strip_prefix("www.")
-        .unwrap_or(host)
-        .trim_end_matches('.')
-        .to_owned()
+    let host = host.strip_prefix("www.").unwrap_or(host);
+    Cow::Owned(host.trim_end_matches('.').to_owned())
 }
 
 #[expect(

@@ -12,6 +12,7 @@ use caio_core::record::FieldMap;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
+use super::json;
 use super::output::{self, Scored};
 use super::rows::{Origin, Refused, Rows, Wanted};
 use super::{STRIDE, mapped, model_named, origin_of};
@@ -43,14 +44,14 @@ struct Totals {
 }
 
 impl Totals {
-    fn count(&mut self, scored: &Scored) {
+    fn count(&mut self, scored: &Scored<'_>) {
         self.leads += 1;
-        if let Some((_, found)) = &scored.score {
-            if let Some(tier) = found.tier {
-                *self.by_tier.entry(tier.as_str()).or_default() += 1;
+        if let Some(score) = &scored.score {
+            if let Some(tier) = score.tier() {
+                *self.by_tier.entry(tier).or_default() += 1;
             }
-            self.disqualified += usize::from(found.disqualified.is_some());
-            self.needs_review += usize::from(found.needs_review);
+            self.disqualified += usize::from(score.points.disqualified);
+            self.needs_review += usize::from(score.points.needs_review);
         }
     }
 }
@@ -77,15 +78,17 @@ impl LeadBatch {
     fn pass(
         &self,
         py: Python<'_>,
-        mut each: impl FnMut(&Scored) -> PyResult<()> + Send,
+        mut each: impl FnMut(&Scored<'_>) -> PyResult<()> + Send,
     ) -> PyResult<Arc<Totals>> {
         let totals = guarded(|| {
             py.detach(|| {
                 let mut rows = self.open()?;
                 let mut totals = Totals::default();
-                while let Some(scored) = rows.next()? {
-                    each(&scored)?;
-                    totals.count(&scored);
+                while let Some(done) = rows.next(|scored| {
+                    totals.count(scored);
+                    each(scored)
+                })? {
+                    done?;
                     if totals.leads % STRIDE == 0 {
                         check_signals()?;
                     }
@@ -213,7 +216,7 @@ impl LeadBatch {
     fn to_ndjson(&self, py: Python<'_>, path: &Bound<'_, PyAny>) -> PyResult<usize> {
         let mut target = Target::create(convert::path(path)?)?;
         let totals = self.pass(py, |scored| {
-            output::push_json(&mut target.waiting, scored).map_err(convert::invalid)?;
+            json::push(&mut target.waiting, scored);
             target.spill()
         })?;
         target.finish()?;
@@ -261,18 +264,18 @@ pub(crate) struct LeadIterator(Mutex<Option<Rows>>);
 
 impl LeadIterator {
     fn step<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
-        let scored = guarded(|| {
+        let dict = guarded(|| {
             let mut rows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let Some(open) = rows.as_mut() else {
                 return Ok(None);
             };
-            let scored = open.next();
-            if !matches!(scored, Ok(Some(_))) {
+            let dict = open.next(|scored| output::dict(py, scored, None));
+            if !matches!(dict, Ok(Some(_))) {
                 *rows = None;
             }
-            scored
+            dict
         })?;
-        scored.map(|scored| output::dict(py, &scored)).transpose()
+        dict.transpose()
     }
 }
 

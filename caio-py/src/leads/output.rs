@@ -1,141 +1,73 @@
-//! A scored lead as a Python dict, a line of JSON or a row of CSV: the same members in each.
+//! A scored lead as a Python dict or a row of CSV; a line of JSON has the same members.
 
-use caio_core::icp::{Explanation, Model, Scorer};
+use std::borrow::Cow;
+
+use caio_core::icp::{Breakdown, Model, Points, Scorer};
 use caio_core::lead::Lead;
 use caio_core::record::{Mapped, Refusal};
 use caio_core::route::campaign;
 use caio_core::terms::Tier;
+use caio_core::texts::Texts;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList};
-use serde::Serialize;
+use pyo3::types::{PyDict, PyList, PyString};
+
+use super::plain::Members;
+use crate::known;
+use crate::template::{Template, Templates, set};
+
+/// A lead whose texts may stand in its row.
+pub(crate) type Held<'a> = Mapped<Cow<'a, str>>;
 
 /// A lead, and what a model says about it.
 #[derive(Debug)]
-pub(crate) struct Scored {
-    pub(crate) mapped: Mapped,
-    pub(crate) score: Option<(&'static Model, Explanation)>,
+pub(crate) struct Scored<'a> {
+    pub(crate) mapped: &'a Held<'a>,
+    pub(crate) score: Option<Score<'a>>,
 }
 
-impl Scored {
-    pub(crate) fn by(scorer: &mut Scorer<'static>, mapped: Mapped) -> Self {
-        let explanation = scorer.explain(&mapped.lead);
-        Self {
-            mapped,
-            score: Some((scorer.model(), explanation)),
-        }
-    }
-
-    /// The campaign; none without a tier.
-    fn campaign(&self) -> Option<&'static str> {
-        let tier = self.score.as_ref()?.1.tier?;
-        Some(campaign(&self.mapped.lead, tier))
-    }
+/// What a model says about a lead.
+#[derive(Debug)]
+pub(crate) struct Score<'a> {
+    pub(crate) model: &'static Model,
+    pub(crate) points: Points,
+    pub(crate) reasons: &'a Texts,
+    /// None without a tier.
+    pub(crate) campaign: Option<&'static str>,
 }
 
-/// The members of a line; `dict` below has the same.
-#[derive(Serialize)]
-struct Line<'a> {
-    email: &'a str,
-    name: String,
-    first_name: &'a str,
-    last_name: &'a str,
-    title: &'a str,
-    linkedin_url: &'a str,
-    location: &'a str,
-    company: &'a str,
-    company_domain: &'a str,
-    company_size: Option<u32>,
-    industry: &'a str,
-    technologies: &'a [String],
-    source_type: &'a str,
-    source_name: &'a str,
-    intent_score: Option<u32>,
-    website_visits: u32,
-    content_downloads: u32,
-    pricing_page_visits: u32,
-    demo_requested: bool,
-    flags: &'a [String],
-    remarks: &'a [String],
-    #[serde(skip)]
-    score: Option<ScoreMembers<'a>>,
-}
-
-#[derive(Serialize)]
-struct ScoreMembers<'a> {
-    icp_score: u32,
-    icp_tier: Option<&'static str>,
-    needs_review: bool,
-    disqualification_reason: Option<&'a str>,
-    score_breakdown: &'a caio_core::icp::Breakdown,
-    scoring_reasons: &'a [String],
-    recommended_campaign: Option<&'static str>,
-    model: &'a str,
-}
-
-fn line(scored: &Scored) -> Line<'_> {
-    let Mapped {
-        lead,
-        remarks,
-        flags,
-    } = &scored.mapped;
-    let Lead {
-        company,
-        source,
-        intent,
-        ..
-    } = lead;
-    Line {
-        email: lead.key.as_str(),
-        name: lead.name(),
-        first_name: &lead.first_name,
-        last_name: &lead.last_name,
-        title: &lead.title,
-        linkedin_url: &lead.linkedin_url,
-        location: &lead.location,
-        company: &company.name,
-        company_domain: &company.domain,
-        company_size: company.employees,
-        industry: &company.industry,
-        technologies: &company.technologies,
-        source_type: &source.kind,
-        source_name: &source.name,
-        intent_score: intent.score,
-        website_visits: intent.website_visits,
-        content_downloads: intent.content_downloads,
-        pricing_page_visits: intent.pricing_page_visits,
-        demo_requested: intent.demo_requested,
-        flags,
-        remarks,
-        score: scored.score.as_ref().map(|(model, found)| ScoreMembers {
-            icp_score: found.points,
-            icp_tier: found.tier.map(Tier::as_str),
-            needs_review: found.needs_review,
-            disqualification_reason: found.disqualified.as_deref(),
-            score_breakdown: &found.breakdown,
-            scoring_reasons: &found.reasons,
-            recommended_campaign: scored.campaign(),
-            model: model.name(),
-        }),
+impl<'a> Scored<'a> {
+    /// `reasons` gives room for the reasons.
+    pub(crate) fn by(
+        scorer: Option<&mut Scorer<'static>>,
+        mapped: &'a Held<'a>,
+        reasons: &'a mut Texts,
+    ) -> Self {
+        let score = scorer.map(|scorer| {
+            reasons.clear();
+            let points = scorer.explain(&mapped.lead, reasons);
+            Score {
+                model: scorer.model(),
+                points,
+                reasons,
+                campaign: points.tier.map(|tier| campaign(&mapped.lead, tier)),
+            }
+        });
+        Self { mapped, score }
     }
 }
 
-/// Appends one line of NDJSON.
-pub(crate) fn push_json(out: &mut Vec<u8>, scored: &Scored) -> serde_json::Result<()> {
-    let line = line(scored);
-    serde_json::to_writer(&mut *out, &line)?;
-    if let Some(score) = &line.score {
-        // One object out of two: flattening costs as much as all the rest of the line.
-        out.pop();
-        let joint = out.len();
-        serde_json::to_writer(&mut *out, score)?;
-        out[joint] = b',';
+impl Score<'_> {
+    pub(crate) fn tier(&self) -> Option<&'static str> {
+        self.points.tier.map(Tier::as_str)
     }
-    out.push(b'\n');
-    Ok(())
+
+    pub(crate) fn disqualification(&self) -> Option<&'static str> {
+        self.points.disqualified.then(|| self.model.too_small())
+    }
 }
 
-/// The header of the CSV form.
+/// The members of the CSV form.
 pub(crate) const LEAD_COLUMNS: [&str; 21] = [
     "email",
     "name",
@@ -172,66 +104,234 @@ pub(crate) const SCORE_COLUMNS: [&str; 7] = [
 ];
 
 /// One row of CSV, in the order of the header; lists are joined by `; `.
-pub(crate) fn csv_row(scored: &Scored) -> Vec<String> {
-    let line = line(scored);
+pub(crate) fn csv_row(scored: &Scored<'_>) -> Vec<String> {
+    let Mapped {
+        lead,
+        remarks,
+        flags,
+    } = scored.mapped;
+    let Lead {
+        company,
+        source,
+        intent,
+        ..
+    } = lead;
     let number = |value: Option<u32>| value.map_or_else(String::new, |value| value.to_string());
-    let mut row: Vec<String> = [
-        line.email,
-        &line.name,
-        line.first_name,
-        line.last_name,
-        line.title,
-        line.linkedin_url,
-        line.location,
-        line.company,
-        line.company_domain,
-    ]
-    .map(str::to_owned)
-    .into();
-    row.extend([
-        number(line.company_size),
-        line.industry.to_owned(),
-        line.technologies.join("; "),
-        line.source_type.to_owned(),
-        line.source_name.to_owned(),
-        number(line.intent_score),
-        line.website_visits.to_string(),
-        line.content_downloads.to_string(),
-        line.pricing_page_visits.to_string(),
-        line.demo_requested.to_string(),
-        line.flags.join("; "),
-        line.remarks.join("; "),
-    ]);
-    if let Some(score) = line.score {
+    let mut row = vec![
+        lead.key.as_str().to_owned(),
+        lead.name(),
+        lead.first_name.clone().into_owned(),
+        lead.last_name.clone().into_owned(),
+        lead.title.clone().into_owned(),
+        lead.linkedin_url.clone().into_owned(),
+        lead.location.clone().into_owned(),
+        company.name.clone().into_owned(),
+        company.domain.clone().into_owned(),
+        number(company.employees),
+        company.industry.clone().into_owned(),
+        company.technologies.join("; "),
+        source.kind.clone().into_owned(),
+        source.name.clone().into_owned(),
+        number(intent.score),
+        intent.website_visits.to_string(),
+        intent.content_downloads.to_string(),
+        intent.pricing_page_visits.to_string(),
+        intent.demo_requested.to_string(),
+        flags.join("; "),
+        remarks.join("; "),
+    ];
+    if let Some(score) = &scored.score {
+        let reasons: Vec<&str> = score.reasons.iter().collect();
         row.extend([
-            score.icp_score.to_string(),
-            score.icp_tier.unwrap_or("").to_owned(),
-            score.needs_review.to_string(),
-            score.disqualification_reason.unwrap_or("").to_owned(),
-            score.scoring_reasons.join("; "),
-            score.recommended_campaign.unwrap_or("").to_owned(),
-            score.model.to_owned(),
+            score.points.points.to_string(),
+            score.tier().unwrap_or("").to_owned(),
+            score.points.needs_review.to_string(),
+            score.disqualification().unwrap_or("").to_owned(),
+            reasons.join("; "),
+            score.campaign.unwrap_or("").to_owned(),
+            score.model.name().to_owned(),
         ]);
     }
     row
 }
 
-/// The members as a Python dict.
-pub(crate) fn dict<'py>(py: Python<'py>, scored: &Scored) -> PyResult<Bound<'py, PyDict>> {
-    let line = line(scored);
+/// Where the dict form has `score_breakdown`, which a row of CSV lacks.
+const BREAKDOWN_AT: usize = 4;
+
+/// A dict with all members, as a lead has them of whom nothing is known.
+fn template(py: Python<'_>, scored: bool) -> PyResult<Bound<'_, PyDict>> {
     let dict = PyDict::new(py);
-    macro_rules! set {
-        ($from:ident: $($name:ident)*) => {
-            $( dict.set_item(intern!(py, stringify!($name)), $from.$name)?; )*
+    let nothing = |name: &str| {
+        Ok::<_, PyErr>(match name {
+            "company_size" | "intent_score" => py.None().into_bound(py),
+            "website_visits" | "content_downloads" | "pricing_page_visits" => {
+                0_u32.into_pyobject(py)?.into_any()
+            }
+            "demo_requested" | "needs_review" => false.into_pyobject(py)?.to_owned().into_any(),
+            name if SCORE_COLUMNS.contains(&name) => py.None().into_bound(py),
+            _ => intern!(py, "").clone().into_any(),
+        })
+    };
+    for name in LEAD_COLUMNS {
+        dict.set_item(PyString::intern(py, name), nothing(name)?)?;
+    }
+    if scored {
+        for (at, name) in SCORE_COLUMNS.into_iter().enumerate() {
+            if at == BREAKDOWN_AT {
+                set!(dict; score_breakdown: py.None(););
+            }
+            dict.set_item(PyString::intern(py, name), nothing(name)?)?;
+        }
+    }
+    Ok(dict)
+}
+
+/// A text among the members of a dict that was given.
+type Member<'py> = for<'a> fn(&'a Members<'py>) -> &'a Option<Bound<'py, PyString>>;
+
+/// The members as a Python dict; a text that `given` holds as it is stays the same object.
+pub(crate) fn dict<'py>(
+    py: Python<'py>,
+    scored: &Scored<'_>,
+    given: Option<&Members<'py>>,
+) -> PyResult<Bound<'py, PyDict>> {
+    static LEAD: Template = Template::new();
+    static SCORED: Template = Template::new();
+    let Mapped {
+        lead,
+        remarks,
+        flags,
+    } = scored.mapped;
+    let Lead {
+        company,
+        source,
+        intent,
+        ..
+    } = lead;
+    let dict = match scored.score {
+        None => LEAD.copy(py, || template(py, false))?,
+        Some(_) => SCORED.copy(py, || template(py, true))?,
+    };
+    // What is as the template has it is not set again.
+    macro_rules! text {
+        ($($name:ident: $text:expr, $given:expr;)+) => {
+            $( if !$text.is_empty() {
+                set!(dict; $name: text(py, &$text, $given););
+            } )+
         };
     }
-    set!(line: email name first_name last_name title linkedin_url location company
-         company_domain company_size industry technologies source_type source_name intent_score
-         website_visits content_downloads pricing_page_visits demo_requested flags remarks);
-    if let Some(score) = line.score {
-        set!(score: icp_score icp_tier needs_review disqualification_reason);
-        let breakdown = PyDict::new(py);
-        let caio_core::icp::Breakdown {
+    let of = |member: Member<'py>| given.and_then(|given| member(given).as_ref());
+    let name = of(|it| &it.name);
+    let name = match name.filter(|name| is_whole_of(name, &lead.first_name, &lead.last_name)) {
+        Some(name) => name.clone(),
+        None => PyString::new(py, &lead.name()),
+    };
+    let email = match of(|it| &it.work_email) {
+        Some(given) if given.to_str()? == lead.key.as_str() => given.clone(),
+        _ => PyString::new(py, lead.key.as_str()),
+    };
+    set!(dict; email: email; name: name;);
+    text! {
+        first_name: lead.first_name, None;
+        last_name: lead.last_name, None;
+        title: lead.title, of(|it| &it.title);
+        linkedin_url: lead.linkedin_url, of(|it| &it.linkedin_url);
+        location: lead.location, None;
+        company: company.name, of(|it| &it.company);
+        company_domain: company.domain, of(|it| &it.domain);
+        industry: company.industry, of(|it| &it.industry);
+        source_type: source.kind, of(|it| &it.source_type);
+        source_name: source.name, of(|it| &it.source_name);
+    }
+    let technologies = company.technologies.iter().enumerate().map(|(at, it)| {
+        let given = given.and_then(|given| given.technologies.get(at));
+        text(py, it, given)
+    });
+    let texts = |texts: &[String]| known::list(py, texts.iter().map(String::as_str));
+    set!(dict;
+        technologies: PyList::new(py, technologies)?;
+        flags: texts(flags)?;
+        remarks: texts(remarks)?;
+    );
+    if company.employees.is_some() {
+        set!(dict; company_size: company.employees;);
+    }
+    if intent.score.is_some() {
+        set!(dict; intent_score: intent.score;);
+    }
+    for (name, count) in [
+        (intern!(py, "website_visits"), intent.website_visits),
+        (intern!(py, "content_downloads"), intent.content_downloads),
+        (
+            intern!(py, "pricing_page_visits"),
+            intent.pricing_page_visits,
+        ),
+    ] {
+        if count > 0 {
+            dict.set_item(name, count)?;
+        }
+    }
+    if intent.demo_requested {
+        set!(dict; demo_requested: true;);
+    }
+    if let Some(score) = &scored.score {
+        add_score(&dict, score)?;
+    }
+    Ok(dict)
+}
+
+fn add_score(dict: &Bound<'_, PyDict>, score: &Score<'_>) -> PyResult<()> {
+    let py = dict.py();
+    set!(dict;
+        icp_score: score.points.points;
+        score_breakdown: breakdown(py, score.points.breakdown)?;
+        scoring_reasons: known::list(py, score.reasons.iter())?;
+        model: known::text(py, score.model.name());
+    );
+    if let Some(tier) = score.tier() {
+        set!(dict; icp_tier: known::text(py, tier););
+    }
+    if score.points.needs_review {
+        set!(dict; needs_review: true;);
+    }
+    if let Some(reason) = score.disqualification() {
+        set!(dict; disqualification_reason: known::text(py, reason););
+    }
+    if let Some(campaign) = score.campaign {
+        set!(dict; recommended_campaign: known::text(py, campaign););
+    }
+    Ok(())
+}
+
+/// A text as Python's: the one that was given, where this is all of it.
+fn text<'py>(
+    py: Python<'py>,
+    text: &str,
+    given: Option<&Bound<'py, PyString>>,
+) -> Bound<'py, PyString> {
+    match given {
+        Some(given) if is_whole_of(given, text, "") => given.clone(),
+        _ => PyString::new(py, text),
+    }
+}
+
+/// Whether a text of Python's begins where `first` stands, and ends with it or, behind one
+/// separator, with `last`.
+fn is_whole_of(given: &Bound<'_, PyString>, first: &str, last: &str) -> bool {
+    let length = match (first.len(), last.len()) {
+        (first, 0) => first,
+        (first, last) => first + 1 + last,
+    };
+    !first.is_empty()
+        && given.to_str().is_ok_and(|given| {
+            given.len() == length && std::ptr::eq(given.as_ptr(), first.as_ptr())
+        })
+}
+
+fn breakdown(py: Python<'_>, found: Breakdown) -> PyResult<Bound<'_, PyDict>> {
+    static KEPT: Templates<Breakdown> = Templates::new();
+    KEPT.copy(py, found, |found| {
+        let Breakdown {
             size,
             title,
             industry,
@@ -239,22 +339,19 @@ pub(crate) fn dict<'py>(py: Python<'py>, scored: &Scored) -> PyResult<Bound<'py,
             intent,
             bonus,
             multiplier_percent,
-        } = *score.score_breakdown;
-        for (name, points) in [
-            (intern!(py, "size"), size),
-            (intern!(py, "title"), title),
-            (intern!(py, "industry"), industry),
-            (intern!(py, "technology"), technology),
-            (intern!(py, "intent"), intent),
-            (intern!(py, "bonus"), bonus),
-            (intern!(py, "multiplier_percent"), multiplier_percent),
-        ] {
-            breakdown.set_item(name, points)?;
-        }
-        dict.set_item(intern!(py, "score_breakdown"), breakdown)?;
-        set!(score: scoring_reasons recommended_campaign model);
-    }
-    Ok(dict)
+        } = *found;
+        let dict = PyDict::new(py);
+        set!(dict;
+            size: size;
+            title: title;
+            industry: industry;
+            technology: technology;
+            intent: intent;
+            bonus: bonus;
+            multiplier_percent: multiplier_percent;
+        );
+        Ok(dict)
+    })
 }
 
 /// A refused lead, in its place in a list.

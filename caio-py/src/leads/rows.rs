@@ -1,6 +1,8 @@
 //! Where the rows of a batch come from, and one pass over them.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io::Cursor;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,12 +10,13 @@ use std::time::SystemTime;
 
 use caio_core::EmailKey;
 use caio_core::icp::{Model, Scorer};
-use caio_core::record::{FieldMap, Mapped, Record, Refusal, lead_of_json};
+use caio_core::record::{FieldMap, Mapped, Record, Refusal, lead_of_json_held};
+use caio_core::texts::Texts;
 use caio_dispatch::source::{Format, Input, RowReader, RowRef, SourceError};
 use pyo3::PyResult;
 use sha2::{Digest, Sha256};
 
-use super::output::Scored;
+use super::output::{Held, Scored};
 use crate::errors::Class;
 
 /// Where rows stand. Nothing is kept of a file but its name: each pass reads it anew.
@@ -51,6 +54,15 @@ impl Refused {
             expected: refusal.expected.clone(),
         }
     }
+
+    fn no_object(line: u64) -> Self {
+        Self {
+            line,
+            field: "row".to_owned(),
+            reason: "not a JSON object".to_owned(),
+            expected: "one object a line, such as {\"email\": \"kim@example.com\"}".to_owned(),
+        }
+    }
 }
 
 /// What the caller says the input is.
@@ -70,9 +82,10 @@ impl Origin {
         Ok(Self::File { path, stamp })
     }
 
-    fn reader(&self) -> PyResult<Option<RowReader>> {
+    /// A reader, or the leads themselves.
+    fn reader(&self) -> PyResult<Result<RowReader, Kept>> {
         let input = match self {
-            Self::Leads(_) => return Ok(None),
+            Self::Leads(leads) => return Ok(Err(Arc::clone(leads))),
             Self::Bytes(bytes) => {
                 Input::Reader("bytes".to_owned(), Box::new(Cursor::new(Arc::clone(bytes))))
             }
@@ -90,7 +103,7 @@ impl Origin {
                 Input::Path(path.clone())
             }
         };
-        RowReader::open(input).map(Some).map_err(source_error)
+        RowReader::open(input).map(Ok).map_err(source_error)
     }
 }
 
@@ -114,13 +127,20 @@ fn source_error(error: SourceError) -> pyo3::PyErr {
 
 /// One pass.
 pub(crate) struct Rows {
-    reader: Option<RowReader>,
-    leads: Option<(Kept, usize)>,
+    source: Source,
     fields: FieldMap,
     scorer: Option<Scorer<'static>>,
+    reasons: Texts,
     /// Hash of each person seen, with the line; absent unless duplicates are left out.
     seen: Option<HashMap<[u8; 16], u64>>,
     pub(crate) refused: Vec<Refused>,
+}
+
+/// What is passed over.
+enum Source {
+    Reader(Box<RowReader>),
+    /// The second number is how many were passed.
+    Leads(Kept, usize),
 }
 
 impl Rows {
@@ -130,54 +150,50 @@ impl Rows {
         model: Option<&'static Model>,
         dedup: bool,
     ) -> PyResult<Self> {
-        let reader = origin.reader()?;
         let mut fields = FieldMap::default();
-        if let Some(reader) = &reader {
-            let csv = matches!(reader.format(), Format::Csv { .. });
-            let other = match (wanted, csv) {
-                (Some(Wanted::Csv), false) => Some("this is JSON; use LeadBatch.from_ndjson"),
-                (Some(Wanted::Json), true) => Some("this is no JSON; use LeadBatch.from_csv"),
-                _ => None,
-            };
-            if let Some(other) = other {
-                let text = format!("{}: {other}", reader.name());
-                return Err(Class::LeadSource.error("source.format", text));
+        let source = match origin.reader()? {
+            Err(leads) => Source::Leads(leads, 0),
+            Ok(reader) => {
+                let csv = matches!(reader.format(), Format::Csv { .. });
+                let other = match (wanted, csv) {
+                    (Some(Wanted::Csv), false) => Some("this is JSON; use LeadBatch.from_ndjson"),
+                    (Some(Wanted::Json), true) => Some("this is no JSON; use LeadBatch.from_csv"),
+                    _ => None,
+                };
+                if let Some(other) = other {
+                    let text = format!("{}: {other}", reader.name());
+                    return Err(Class::LeadSource.error("source.format", text));
+                }
+                if csv {
+                    fields = FieldMap::of_columns(reader.headers(), &[]).map_err(|problem| {
+                        let text = format!("{}: {problem}", reader.name());
+                        Class::LeadSource.error("header.unusable", text)
+                    })?;
+                }
+                Source::Reader(Box::new(reader))
             }
-            if csv {
-                fields = FieldMap::of_columns(reader.headers(), &[]).map_err(|problem| {
-                    let text = format!("{}: {problem}", reader.name());
-                    Class::LeadSource.error("header.unusable", text)
-                })?;
-            }
-        }
-        let leads = match origin {
-            Origin::Leads(leads) => Some((Arc::clone(leads), 0)),
-            _ => None,
         };
         Ok(Self {
-            reader,
-            leads,
+            source,
             fields,
             scorer: model.map(Scorer::new),
+            reasons: Texts::default(),
             seen: dedup.then(HashMap::new),
             refused: Vec::new(),
         })
     }
 
-    /// The next lead; what is none goes to `refused`.
-    pub(crate) fn next(&mut self) -> PyResult<Option<Scored>> {
-        loop {
-            let Some((line, found)) = self.read()? else {
-                return Ok(None);
-            };
-            let mapped = match found {
+    /// What `with` makes of the next lead; what is none goes to `refused`.
+    pub(crate) fn next<T>(&mut self, with: impl FnOnce(&Scored<'_>) -> T) -> PyResult<Option<T>> {
+        while let Some((line, row)) = self.source.step()? {
+            let mapped = match row.and_then(|()| self.source.lead(line, &self.fields)) {
                 Ok(mapped) => mapped,
                 Err(refused) => {
                     self.refused.push(refused);
                     continue;
                 }
             };
-            if let Some(first) = self.seen_before(&mapped.lead.key, line) {
+            if let Some(first) = seen_before(self.seen.as_mut(), &mapped.lead.key, line) {
                 self.refused.push(Refused {
                     line,
                     field: "email".to_owned(),
@@ -186,43 +202,44 @@ impl Rows {
                 });
                 continue;
             }
-            return Ok(Some(match &mut self.scorer {
-                Some(scorer) => Scored::by(scorer, mapped),
-                None => Scored {
-                    mapped,
-                    score: None,
-                },
-            }));
+            let scored = Scored::by(self.scorer.as_mut(), &mapped, &mut self.reasons);
+            return Ok(Some(with(&scored)));
+        }
+        Ok(None)
+    }
+}
+
+/// The line of the same person before this one.
+fn seen_before(
+    seen: Option<&mut HashMap<[u8; 16], u64>>,
+    key: &EmailKey,
+    line: u64,
+) -> Option<u64> {
+    let seen = seen?;
+    let digest = Sha256::digest(key.as_str());
+    let mut short = [0; 16];
+    short.copy_from_slice(&digest[..16]);
+    match seen.entry(short) {
+        Entry::Occupied(first) => Some(*first.get()),
+        Entry::Vacant(place) => {
+            place.insert(line);
+            None
         }
     }
+}
 
-    fn seen_before(&mut self, key: &EmailKey, line: u64) -> Option<u64> {
-        let seen = self.seen.as_mut()?;
-        let digest = Sha256::digest(key.as_str());
-        let mut short = [0; 16];
-        short.copy_from_slice(&digest[..16]);
-        match seen.entry(short) {
-            std::collections::hash_map::Entry::Occupied(first) => Some(*first.get()),
-            std::collections::hash_map::Entry::Vacant(place) => {
-                place.insert(line);
-                None
+impl Source {
+    /// Moves on to the next row: its line, and what is wrong with its frame.
+    fn step(&mut self) -> PyResult<Option<(u64, Result<(), Refused>)>> {
+        match self {
+            Self::Leads(leads, passed) => {
+                *passed += 1;
+                Ok((*passed <= leads.len()).then_some((*passed as u64, Ok(()))))
             }
-        }
-    }
-
-    fn read(&mut self) -> PyResult<Option<(u64, Result<Mapped, Refused>)>> {
-        if let Some((leads, at)) = &mut self.leads {
-            let found = leads.get(*at).cloned();
-            *at += 1;
-            return Ok(found.map(|found| (*at as u64, found)));
-        }
-        let Some(reader) = &mut self.reader else {
-            return Ok(None);
-        };
-        let found = match reader.advance().map_err(source_error)? {
-            None => return Ok(None),
-            Some(Err(fault)) => {
-                return Ok(Some((
+            Self::Reader(reader) => Ok(match reader.step().map_err(source_error)? {
+                None => None,
+                Some(Ok(())) => Some((reader.line(), Ok(()))),
+                Some(Err(fault)) => Some((
                     fault.line,
                     Err(Refused {
                         line: fault.line,
@@ -230,26 +247,32 @@ impl Rows {
                         reason: fault.reason,
                         expected: fault.expected,
                     }),
-                )));
-            }
-            Some(Ok(RowRef::Json(text))) => lead_of_json(text, &self.fields),
-            Some(Ok(RowRef::Fields(row))) => Record::from_columns(&row)
-                .to_lead(&self.fields)
-                .map_err(Some),
-        };
-        let line = reader.line();
-        Ok(Some((
-            line,
-            found.map_err(|refusal| match refusal {
-                Some(refusal) => Refused::of(line, &refusal),
-                None => Refused {
-                    line,
-                    field: "row".to_owned(),
-                    reason: "not a JSON object".to_owned(),
-                    expected: "one object a line, such as {\"email\": \"kim@example.com\"}"
-                        .to_owned(),
-                },
+                )),
             }),
-        )))
+        }
+    }
+
+    /// The lead of the row that the last step came to.
+    fn lead(&self, line: u64, fields: &FieldMap) -> Result<Held<'_>, Refused> {
+        let found = match self {
+            Self::Leads(leads, passed) => {
+                let kept = leads.get(passed.saturating_sub(1)).cloned();
+                return kept.map_or_else(
+                    || Err(Refused::no_object(line)),
+                    |kept| kept.map(|mapped| mapped.map(Cow::Owned)),
+                );
+            }
+            Self::Reader(reader) => match reader.row() {
+                RowRef::Json(text) => lead_of_json_held(text, fields),
+                RowRef::Fields(row) => Record::from_columns(&row)
+                    .to_lead(fields)
+                    .map(|mapped| mapped.map(Cow::Owned))
+                    .map_err(Some),
+            },
+        };
+        found.map_err(|refusal| match refusal {
+            Some(refusal) => Refused::of(line, &refusal),
+            None => Refused::no_object(line),
+        })
     }
 }

@@ -1,106 +1,69 @@
 //! The rules of the old scorer, over anything that can be asked as its records were.
 
 use serde_json::Value;
+use smallvec::SmallVec;
 
-use super::{Answer, Given, Member, Part, Tag};
-use crate::compat::CompatError;
-use crate::pytext::{PyException, PyInt, int_of, iterate, py_strip, str_of, type_name};
+use super::parts::{Company, Counted, Intent, Original, Person, number};
+use super::words::WORDS;
+use super::{Answer, Breakdown, Member, Name};
+use crate::pytext::{PyInt, int_of, py_strip};
+use crate::texts::{Texts, push_number};
 
-const C_LEVEL: &[&str] = &[
-    "ceo",
-    "cfo",
-    "coo",
-    "cto",
-    "cmo",
-    "cro",
-    "chief",
-    "founder",
-    "co-founder",
-];
-const VP: &[&str] = &["vp", "vice president", "svp", "evp", "head of"];
-const DIRECTOR: &[&str] = &["director", "sr director", "senior director"];
-const MANAGER: &[&str] = &["manager", "lead", "senior manager", "principal"];
-const INDUSTRY_1: &[&str] = &[
-    "saas",
-    "software as a service",
-    "b2b software",
-    "enterprise software",
-];
-const INDUSTRY_2: &[&str] = &[
-    "technology",
-    "tech",
-    "information technology",
-    "it services",
-];
-const INDUSTRY_3: &[&str] = &[
-    "professional services",
-    "consulting",
-    "fintech",
-    "healthtech",
-];
-const CRM: &[&str] = &[
-    "salesforce",
-    "hubspot",
-    "pipedrive",
-    "zoho crm",
-    "dynamics 365",
-    "freshsales",
-];
-const SALES: &[&str] = &[
-    "gong",
-    "clari",
-    "chorus",
-    "outreach",
-    "salesloft",
-    "apollo",
-    "zoominfo",
-];
-const MARKETING: &[&str] = &[
-    "marketo",
-    "pardot",
-    "eloqua",
-    "mailchimp",
-    "klaviyo",
-    "intercom",
-];
-
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Scored {
-    pub(super) score: i64,
-    pub(super) breakdown: Vec<(&'static str, Part)>,
-    pub(super) reasons: Vec<String>,
+    score: i64,
+    pub(super) breakdown: Breakdown,
+    pub(super) reasons: Texts,
     pub(super) disqualified: Option<&'static str>,
 }
 
+/// What a lead did, as far as the campaign depends on it.
+#[derive(Debug)]
+pub(super) struct Counts {
+    downloads: f64,
+    pricing: f64,
+    demo: bool,
+}
+
 impl Scored {
-    fn add(&mut self, component: &'static str, points: i64, reason: String) {
-        self.score += points;
-        self.breakdown.push((component, Part::Points(points)));
-        self.reasons.push(reason);
+    pub(super) fn new() -> Self {
+        Self {
+            score: 0,
+            breakdown: Breakdown::default(),
+            reasons: Texts::with_room(480),
+            disqualified: None,
+        }
     }
 
-    pub(super) fn size<N: Member>(&mut self, company: &Given<N>) -> Answer<()> {
-        let given = company.get("employee_count")?.filter(Member::is_truthy);
-        let (number, text) = match &given {
-            None => (0.0, "0".to_owned()),
-            Some(given) => match given.text() {
-                Some(text) => {
-                    let digits = text.replace([',', '+'], "");
-                    match int_of(&Value::String(digits)) {
-                        Ok(number) => (approximately(&number), number.to_string()),
-                        Err(_) => (0.0, "0".to_owned()),
-                    }
-                }
-                None => {
-                    let given = given.value()?;
-                    (number(&given)?, str_of(&given).into_owned())
-                }
+    /// Adds points, and the reason that begins with them.
+    fn add(&mut self, points: i64, reason: impl FnOnce(&mut String)) {
+        self.score += points;
+        self.reasons.add(|out| {
+            out.push('+');
+            push_number(out, points);
+            out.push_str(": ");
+            reason(out);
+        });
+    }
+
+    pub(super) fn size<N: Member>(&mut self, company: &Company<N>) -> Answer<()> {
+        let given = company.employee_count.as_ref().filter(|it| it.is_truthy());
+        let text = given.and_then(Member::text);
+        let size = match text {
+            None => Counted::of(given)?,
+            Some(text) => match int_of(&Value::String(text.replace([',', '+'], ""))) {
+                Ok(number) => Counted::Other(approximately(&number), number.to_string()),
+                Err(_) => Counted::Whole(0),
             },
         };
+        let number = size.number();
         if number < 10.0 {
             self.disqualified = Some("Company too small (<10 employees)");
-            self.reasons
-                .push(format!("DISQUALIFIED: Company has <10 employees ({text})"));
+            self.reasons.add(|out| {
+                out.push_str("DISQUALIFIED: Company has <10 employees (");
+                size.push(out);
+                out.push(')');
+            });
             return Ok(());
         }
         let (points, what) = if (51.0..=500.0).contains(&number) {
@@ -117,264 +80,270 @@ impl Scored {
             // A fraction between two bands.
             return Ok(());
         };
-        self.add(
-            "company_size",
-            points,
-            format!("+{points}: Company size {text} employees ({what})"),
-        );
+        self.breakdown.company_size = Some(points);
+        self.add(points, |out| {
+            out.push_str("Company size ");
+            size.push(out);
+            push_all(out, &[" employees (", what, ")"]);
+        });
         Ok(())
     }
 
-    pub(super) fn title<N: Member>(&mut self, lead: &Given<N>) -> Answer<()> {
-        let (lower, shown) = lower_and_shown(lead.get("title")?)?;
-        let reason = |points: i64, words: &str, why: &str| {
-            (
-                points,
-                format!("+{points}: {words} title \"{shown}\" ({why})"),
-            )
+    pub(super) fn title<N: Member>(&mut self, person: &Person<N>) -> Answer<()> {
+        let title = text_or_nothing(person.title.as_ref())?;
+        let shown = title.unwrap_or("Unknown");
+        let class = title.and_then(|title| WORDS.titles.class_of(title));
+        let (points, words, why) = match class {
+            Some(0) => (25, "C-Level/Founder title \"", "budget owner"),
+            Some(1) => (22, "VP-level title \"", "budget influencer"),
+            Some(2) => (15, "Director-level title \"", "tactical decision-maker"),
+            Some(_) => (8, "Manager-level title \"", "operational"),
+            None => (0, "Title \"", ""),
         };
-        let (points, reason) = if any(&lower, C_LEVEL) {
-            reason(25, "C-Level/Founder", "budget owner")
-        } else if any(&lower, VP) {
-            reason(22, "VP-level", "budget influencer")
-        } else if any(&lower, DIRECTOR) {
-            reason(15, "Director-level", "tactical decision-maker")
-        } else if any(&lower, MANAGER) {
-            reason(8, "Manager-level", "operational")
-        } else {
-            (
-                0,
-                format!("+0: Title \"{shown}\" does not match decision-maker patterns"),
-            )
-        };
-        self.add("title_seniority", points, reason);
+        self.breakdown.title_seniority = points;
+        self.add(points, |out| match class {
+            Some(_) => push_all(out, &[words, shown, "\" (", why, ")"]),
+            None => push_all(
+                out,
+                &[words, shown, "\" does not match decision-maker patterns"],
+            ),
+        });
         Ok(())
     }
 
-    pub(super) fn industry<N: Member>(&mut self, company: &Given<N>) -> Answer<()> {
-        let (lower, shown) = lower_and_shown(company.get("industry")?)?;
-        let (points, reason) = if any(&lower, INDUSTRY_1) {
-            (
-                20,
-                format!("+20: Industry \"{shown}\" is core ICP (B2B SaaS/Software)"),
-            )
-        } else if any(&lower, INDUSTRY_2) {
-            (
-                15,
-                format!("+15: Industry \"{shown}\" is adjacent ICP (Tech/IT)"),
-            )
-        } else if any(&lower, INDUSTRY_3) {
-            (10, format!("+10: Industry \"{shown}\" is secondary ICP"))
-        } else if shown == "Unknown" {
-            (
-                0,
-                "+0: Industry unknown \u{2014} no data from enrichment".to_owned(),
-            )
-        } else {
-            (
-                0,
-                format!("+0: Industry \"{shown}\" outside ICP target industries"),
-            )
+    pub(super) fn industry<N: Member>(&mut self, company: &Company<N>) -> Answer<()> {
+        let industry = text_or_nothing(company.industry.as_ref())?;
+        let shown = industry.unwrap_or("Unknown");
+        let class = industry.and_then(|industry| WORDS.industries.class_of(industry));
+        let (points, what) = match class {
+            Some(0) => (20, "\" is core ICP (B2B SaaS/Software)"),
+            Some(1) => (15, "\" is adjacent ICP (Tech/IT)"),
+            Some(_) => (10, "\" is secondary ICP"),
+            None => (0, "\" outside ICP target industries"),
         };
-        self.add("industry_fit", points, reason);
+        self.breakdown.industry_fit = points;
+        self.add(points, |out| {
+            if class.is_none() && shown == "Unknown" {
+                out.push_str("Industry unknown \u{2014} no data from enrichment");
+            } else {
+                push_all(out, &["Industry \"", shown, what]);
+            }
+        });
         Ok(())
     }
 
-    pub(super) fn technology<N: Member>(&mut self, company: &Given<N>) -> Answer<()> {
-        let given = company.get("technologies")?;
-        let technologies: Vec<String> = match &given {
-            None => Vec::new(),
-            Some(given) => match given.text() {
-                Some(text) => text
-                    .split(',')
-                    .map(|it| py_strip(it).to_lowercase())
-                    .collect(),
-                None => iterate(&*given.value()?)?
-                    .iter()
-                    .map(|it| str_of(it).to_lowercase())
-                    .collect(),
-            },
-        };
-        let mut points = 0;
-        let mut found = [false; 3];
-        for technology in &technologies {
-            for (at, (keywords, worth)) in [(CRM, 8), (MARKETING, 3), (SALES, 5)]
-                .into_iter()
-                .enumerate()
-            {
-                if any(technology, keywords) {
+    pub(super) fn technology<N: Member>(&mut self, company: &Company<N>) -> Answer<()> {
+        let (mut points, mut found) = (0, 0);
+        let mut see = |technology: &str| {
+            let classes = WORDS.technologies.classes_of(technology);
+            found |= classes;
+            for (at, (worth, _)) in SIGNALS.iter().enumerate() {
+                if classes & (1 << at) != 0 {
                     points += worth;
-                    found[at] = true;
                 }
+            }
+        };
+        if let Some(given) = &company.technologies {
+            match given.text() {
+                Some(text) => text.split(',').for_each(|it| see(py_strip(it))),
+                None => given.each(&mut see)?,
             }
         }
         let points = points.min(15);
-        let names = ["crm_user", "marketing_tech", "sales_tech"];
-        let signals: Vec<&'static str> = names
-            .into_iter()
-            .zip(found)
-            .filter(|(_, found)| *found)
-            .map(|(name, _)| name)
+        let signals = SIGNALS.iter().enumerate();
+        let signals: SmallVec<[&'static str; 3]> = signals
+            .filter(|(at, _)| found & (1 << at) != 0)
+            .map(|(_, (_, name))| *name)
             .collect();
-        let reason = if signals.is_empty() {
-            "+0: No CRM/sales/marketing tech detected in stack".to_owned()
-        } else {
-            self.breakdown
-                .push(("tech_signals", Part::Signals(signals.clone())));
-            let signals = signals.join(", ");
-            format!("+{points}: Tech stack signals \u{2014} {signals} (sales maturity indicator)")
-        };
-        self.add("tech_stack", points, reason);
+        self.add(points, |out| {
+            if signals.is_empty() {
+                out.push_str("No CRM/sales/marketing tech detected in stack");
+                return;
+            }
+            out.push_str("Tech stack signals \u{2014} ");
+            for (at, signal) in signals.iter().enumerate() {
+                push_all(out, &[if at == 0 { "" } else { ", " }, signal]);
+            }
+            out.push_str(" (sales maturity indicator)");
+        });
+        self.breakdown.tech_stack = points;
+        self.breakdown.tech_signals = signals;
         Ok(())
     }
 
-    pub(super) fn intent<N: Member>(&mut self, lead: &Given<N>, intent: &Given<N>) -> Answer<()> {
-        let mut points = 0;
-        let mut signals: Vec<&'static str> = Vec::new();
-        let mut why: Vec<String> = Vec::new();
-        let visits = counter(intent, "website_visits")?;
-        if visits >= 5.0 {
-            points += 8;
-            signals.push("high_web_engagement");
-            why.push(format!(
-                "{} website visits (high engagement)",
-                shown(intent, "website_visits")?
-            ));
-        } else if visits >= 2.0 {
-            points += 4;
-            signals.push("web_engagement");
-            why.push(format!(
-                "{} website visits",
-                shown(intent, "website_visits")?
-            ));
-        }
-        let downloads = counter(intent, "content_downloads")?;
-        if downloads >= 3.0 {
-            points += 8;
-            signals.push("content_engaged");
-            why.push(format!(
-                "{} content downloads (highly engaged)",
-                shown(intent, "content_downloads")?
-            ));
-        } else if downloads >= 1.0 {
-            points += 4;
-            signals.push("content_downloaded");
-            why.push(format!(
-                "{} content download(s)",
-                shown(intent, "content_downloads")?
-            ));
-        }
-        if counter(intent, "pricing_page_visits")? >= 1.0 {
-            points += 6;
-            signals.push("pricing_interest");
-            why.push("visited pricing page (strong buy signal)".to_owned());
-        }
-        if intent
-            .get("demo_requested")?
-            .is_some_and(|it| it.is_truthy())
-        {
-            points += 10;
-            signals.push("demo_requested");
-            why.push("requested a demo (strongest buy signal)".to_owned());
-        }
-        let kind = lead.get("source_type")?;
-        let kind = kind.as_ref().and_then(Member::text).unwrap_or("");
-        let (worth, signal) = match kind {
-            "website_visitor" => (4, Some("website_source")),
-            "content_downloader" => (6, Some("content_source")),
-            "demo_requester" => (10, Some("demo_source")),
-            "webinar_registrant" => (5, Some("webinar_source")),
-            _ => (0, None),
+    pub(super) fn intent<N: Member>(
+        &mut self,
+        person: &Person<N>,
+        intent: &Intent<N>,
+    ) -> Answer<Counts> {
+        let visits = Counted::of(intent.website_visits.as_ref())?;
+        let downloads = Counted::of(intent.content_downloads.as_ref())?;
+        let counts = Counts {
+            downloads: downloads.number(),
+            pricing: number(intent.pricing_page_visits.as_ref())?,
+            demo: intent.demo_requested.as_ref().is_some_and(N::is_truthy),
         };
-        points += worth;
-        signals.extend(signal);
-        let points = points.min(20);
-        if !signals.is_empty() {
-            self.breakdown
-                .push(("intent_types", Part::Signals(signals)));
-        }
-        let reason = if why.is_empty() {
-            "+0: No behavioral intent signals detected".to_owned()
+        let visits_seen = match visits.number() {
+            5.0.. => Some((
+                8,
+                "high_web_engagement",
+                " website visits (high engagement)",
+            )),
+            2.0.. => Some((4, "web_engagement", " website visits")),
+            _ => None,
+        };
+        let downloads_seen = match counts.downloads {
+            3.0.. => Some((8, "content_engaged", " content downloads (highly engaged)")),
+            1.0.. => Some((4, "content_downloaded", " content download(s)")),
+            _ => None,
+        };
+        let pricing_seen = (counts.pricing >= 1.0).then_some((
+            6,
+            "pricing_interest",
+            "visited pricing page (strong buy signal)",
+        ));
+        let demo_seen = counts.demo.then_some((
+            10,
+            "demo_requested",
+            "requested a demo (strongest buy signal)",
+        ));
+        let source_seen = match person.kind() {
+            "website_visitor" => Some((4, "website_source", "")),
+            "content_downloader" => Some((6, "content_source", "")),
+            "demo_requester" => Some((10, "demo_source", "")),
+            "webinar_registrant" => Some((5, "webinar_source", "")),
+            _ => None,
+        };
+        let seen = [
+            visits_seen,
+            downloads_seen,
+            pricing_seen,
+            demo_seen,
+            source_seen,
+        ];
+        let points = seen.iter().flatten().map(|(worth, _, _)| worth).sum();
+        let points = 20.min(points);
+        // The source gives points and no words.
+        let behaviour = &seen[..4];
+        if behaviour.iter().flatten().next().is_none() {
+            self.score += points;
+            self.reasons
+                .push(&["+0: No behavioral intent signals detected"]);
         } else {
-            format!("+{points}: Intent signals \u{2014} {}", why.join("; "))
-        };
-        self.add("intent_signals", points, reason);
-        let (points, what) = match kind {
+            self.add(points, |out| {
+                let counted = [Some(&visits), Some(&downloads), None, None];
+                let mut before = "Intent signals \u{2014} ";
+                for (seen, counted) in behaviour.iter().zip(counted) {
+                    if let Some((_, _, why)) = seen {
+                        out.push_str(before);
+                        if let Some(counted) = counted {
+                            counted.push(out);
+                        }
+                        out.push_str(why);
+                        before = "; ";
+                    }
+                }
+            });
+        }
+        self.breakdown.intent_signals = points;
+        self.breakdown.intent_types = seen
+            .iter()
+            .flatten()
+            .map(|(_, signal, _)| *signal)
+            .collect();
+        let (points, what) = match person.kind() {
             "post_commenter" => (5, "commented on post"),
             "event_attendee" => (4, "event attendee"),
             "competitor_follower" => (3, "competitor follower \u{2014} displacement opportunity"),
-            _ => return Ok(()),
+            _ => return Ok(counts),
         };
-        self.add(
-            "engagement_bonus",
-            points,
-            format!("+{points}: Social engagement bonus ({what})"),
-        );
-        Ok(())
+        self.breakdown.engagement_bonus = Some(points);
+        self.add(points, |out| {
+            push_all(out, &["Social engagement bonus (", what, ")"]);
+        });
+        Ok(counts)
+    }
+
+    /// Score and tier; their reason is the last one.
+    pub(super) fn sum(&mut self) -> (i64, &'static str) {
+        let score = self.score.min(100);
+        self.reasons.add(|out| {
+            out.push_str("= ");
+            push_number(out, score);
+            out.push_str("/100 total ICP score");
+        });
+        let tier = match score {
+            80.. => "tier_1",
+            60..80 => "tier_2",
+            40..60 => "tier_3",
+            _ => "tier_4",
+        };
+        (score, tier)
     }
 }
 
+/// What a technology of each class of keywords is worth, and its name.
+const SIGNALS: [(i64, &str); 3] = [(8, "crm_user"), (3, "marketing_tech"), (5, "sales_tech")];
+
+/// The tags behind tier and source, but for `has_email`.
 pub(super) fn tags<N: Member>(
-    lead: &Given<N>,
-    company: &Given<N>,
-    intent_score: Option<&N>,
-    tier: &'static str,
-) -> Answer<Vec<Tag<N>>> {
-    let source = lead.get("source_type")?;
-    let source = source.map_or(Tag::Text("unknown".into()), Tag::Given);
-    let mut tags = vec![Tag::Text(tier.into()), source];
-    let word = |given: &N| Ok::<_, CompatError>(lower(given)?.replace(' ', "_"));
-    if let Some(name) = lead.get("source_name")?.filter(Member::is_truthy) {
-        tags.push(Tag::Text(format!("from_{}", word(&name)?).into()));
+    person: &Person<N>,
+    company: &Company<N>,
+    intent: &Intent<N>,
+) -> Answer<Texts> {
+    let mut tags = Texts::with_room(96);
+    if let Some(name) = text_or_nothing(person.source_name.as_ref())? {
+        tags.add(|out| {
+            out.push_str("from_");
+            push_word(out, name, usize::MAX);
+        });
     }
-    if let Some(industry) = company.get("industry")?.filter(Member::is_truthy) {
-        let industry: String = word(&industry)?.chars().take(20).collect();
-        tags.push(Tag::Text(format!("industry_{industry}").into()));
+    if let Some(industry) = text_or_nothing(company.industry.as_ref())? {
+        tags.add(|out| {
+            out.push_str("industry_");
+            push_word(out, industry, 20);
+        });
     }
-    let warmth = match intent_score {
-        None => 0.0,
-        Some(score) => number(&*score.value()?)?,
-    };
-    for (least, tag) in [
-        (80.0, "hot_intent"),
-        (60.0, "warm_intent"),
-        (40.0, "cool_intent"),
-    ] {
-        if warmth >= least {
-            tags.push(Tag::Text(tag.into()));
-            break;
-        }
-    }
-    let contact = lead.member("contact")?;
-    if contact.get("work_email")?.is_some_and(|it| it.is_truthy()) {
-        tags.push(Tag::Text("has_email".into()));
+    match number(intent.warmth.as_ref())? {
+        80.0.. => tags.push(&["hot_intent"]),
+        60.0.. => tags.push(&["warm_intent"]),
+        40.0.. => tags.push(&["cool_intent"]),
+        _ => {}
     }
     Ok(tags)
 }
 
+/// `text.lower().replace(' ', '_')[:most]`.
+fn push_word(out: &mut String, text: &str, most: usize) {
+    if text.is_ascii() {
+        let bytes = text.bytes().take(most).map(|byte| match byte {
+            b' ' => '_',
+            other => char::from(other.to_ascii_lowercase()),
+        });
+        out.extend(bytes);
+    } else {
+        let lower = text.to_lowercase();
+        let underscored = lower.chars().map(|c| if c == ' ' { '_' } else { c });
+        out.extend(underscored.take(most));
+    }
+}
+
 pub(super) fn campaign<N: Member>(
-    lead: &Given<N>,
-    intent: &Given<N>,
+    person: &Person<N>,
+    counts: &Counts,
     tier: &str,
 ) -> Answer<&'static str> {
-    let kind = lead.get("source_type")?;
-    let kind = kind.as_ref().and_then(Member::text).unwrap_or("");
-    let name = match lead.get("source_name")? {
-        None => String::new(),
-        Some(name) => lower(&name)?,
-    };
-    if kind == "demo_requester"
-        || intent
-            .get("demo_requested")?
-            .is_some_and(|it| it.is_truthy())
-    {
+    let name = person.source_name.as_ref().map_or(Ok(""), text)?;
+    let kind = person.kind();
+    if kind == "demo_requester" || counts.demo {
         return Ok("sales_qualified_fasttrack");
     }
-    if counter(intent, "pricing_page_visits")? >= 2.0 {
+    if counts.pricing >= 2.0 {
         return Ok("high_intent_pricing");
     }
     Ok(match (kind, tier) {
         ("competitor_follower", _) => {
+            let name = name.to_lowercase();
             let known = [
                 ("gong", "gong_displacement"),
                 ("clari", "clari_displacement"),
@@ -391,9 +360,7 @@ pub(super) fn campaign<N: Member>(
         ("website_visitor", "tier_1") => "intent_based_tier1",
         ("website_visitor", "tier_2") => "intent_based_tier2",
         ("website_visitor", _) => "intent_based_nurture",
-        ("content_downloader", _) if counter(intent, "content_downloads")? >= 3.0 => {
-            "content_engaged_sequence"
-        }
+        ("content_downloader", _) if counts.downloads >= 3.0 => "content_engaged_sequence",
         ("content_downloader", _) => "content_nurture",
         ("post_commenter", _) => "thought_leadership_response",
         ("group_member", _) => "community_outreach",
@@ -405,116 +372,75 @@ pub(super) fn campaign<N: Member>(
     })
 }
 
-pub(super) fn hooks<N: Member>(lead: &Given<N>, company: &Given<N>) -> Answer<Vec<String>> {
-    let mut hooks = Vec::new();
-    let kind = lead.get("source_type")?;
-    let kind = kind.as_ref().and_then(Member::text).unwrap_or("");
-    let given = lead.get("source_name")?;
-    let name = match &given {
-        None => String::new(),
-        Some(name) => str_of(&*name.value()?).into_owned(),
-    };
-    match kind {
-        "post_commenter" => hooks.push("Reference their comment on LinkedIn".to_owned()),
-        "event_attendee" => hooks.push(format!("Mention {name} event they attended")),
-        "competitor_follower" => hooks.push(format!("Reference their interest in {name}")),
-        "group_member" => hooks.push(format!("Connect as fellow {name} member")),
+pub(super) fn hooks<N: Member>(person: &Person<N>, company: &Company<N>) -> Answer<Texts> {
+    let mut hooks = Texts::with_room(128);
+    // Not a text: the campaign has raised already.
+    let name = person.source_name.as_ref().and_then(Member::text);
+    let name = name.unwrap_or("");
+    match person.kind() {
+        "post_commenter" => hooks.push(&["Reference their comment on LinkedIn"]),
+        "event_attendee" => hooks.push(&["Mention ", name, " event they attended"]),
+        "competitor_follower" => hooks.push(&["Reference their interest in ", name]),
+        "group_member" => hooks.push(&["Connect as fellow ", name, " member"]),
         _ => {}
     }
-    if company
-        .get("technologies")?
-        .is_some_and(|it| it.is_truthy())
-    {
-        hooks.push("Reference their tech stack".to_owned());
+    if company.technologies.as_ref().is_some_and(N::is_truthy) {
+        hooks.push(&["Reference their tech stack"]);
     }
-    if counter(company, "revenue_estimate")? > 10_000_000.0 {
-        hooks.push("Mention growth stage messaging".to_owned());
+    if number(company.revenue_estimate.as_ref())? > 10_000_000.0 {
+        hooks.push(&["Mention growth stage messaging"]);
     }
-    let title = match lead.get("title")? {
-        None => String::new(),
-        Some(title) => lower(&title)?,
-    };
-    if title.contains("cro") || title.contains("chief") {
-        hooks.push("Use executive-level messaging".to_owned());
-    } else if title.contains("director") {
-        hooks.push("Focus on operational value".to_owned());
+    let title = person.title.as_ref().map_or(Ok(""), text)?;
+    match WORDS.hooks.class_of(title) {
+        Some(0) => hooks.push(&["Use executive-level messaging"]),
+        Some(_) => hooks.push(&["Focus on operational value"]),
+        None => {}
     }
     Ok(hooks)
 }
 
 /// From the original lead where there is one, even if it says nothing.
-pub(super) fn name_and_title<N: Member>(lead: &Given<N>) -> Answer<(Tag<N>, Option<N>)> {
-    let given = |name: Option<N>| name.map_or(Tag::Text("".into()), Tag::Given);
-    let Some(original) = lead.get("original_lead")?.filter(Member::is_truthy) else {
-        return Ok((given(lead.get("name")?), lead.get("title")?));
+pub(super) fn name_and_title<N: Member>(person: &Person<N>) -> Answer<(Name<N>, Option<N>)> {
+    let Some(original) = person.original_lead.as_ref().filter(|it| it.is_truthy()) else {
+        let name = person.name.clone();
+        let name = name.map_or(Name::Made(String::new()), Name::Given);
+        return Ok((name, person.title.clone()));
     };
-    let part = |key: &'static str| -> Answer<String> {
-        match original.get(key)? {
-            None => Ok(String::new()),
-            Some(given) => match given.text() {
-                Some(text) => Ok(text.to_owned()),
-                None => Err(PyException::type_error(format!(
-                    "can only concatenate str (not \"{}\") to str",
-                    type_name(&*given.value()?)
-                ))),
-            },
-        }
+    let original = Original::of(Some(original))?;
+    let part = |given: &Option<N>| match given {
+        None => Ok(String::new()),
+        Some(given) => match given.text() {
+            Some(text) => Ok(text.to_owned()),
+            None => Err(given.no_addend()),
+        },
     };
-    let name = format!("{} {}", part("first_name")?, part("last_name")?);
-    Ok((Tag::Text(name.into()), original.get("title")?))
-}
-
-/// `record.get(key, 0)` as it is compared.
-fn counter<N: Member>(record: &Given<N>, key: &'static str) -> Answer<f64> {
-    match record.get(key)? {
-        None => Ok(0.0),
-        Some(given) => number(&*given.value()?),
-    }
-}
-
-/// `record.get(key, 0)` as it is printed.
-fn shown<N: Member>(record: &Given<N>, key: &'static str) -> Answer<String> {
-    match record.get(key)? {
-        None => Ok("0".to_owned()),
-        Some(given) => Ok(str_of(&*given.value()?).into_owned()),
-    }
-}
-
-/// What is compared with a number; everything else cannot be.
-fn number(value: &Value) -> Answer<f64> {
-    match value {
-        Value::Bool(flag) => Ok(f64::from(u8::from(*flag))),
-        Value::Number(number) => Ok(number.as_f64().unwrap_or(f64::INFINITY)),
-        other => Err(PyException::type_error(format!(
-            "'<' not supported between instances of '{}' and 'int'",
-            type_name(other)
-        ))),
-    }
+    let name = format!(
+        "{} {}",
+        part(&original.first_name)?,
+        part(&original.last_name)?
+    );
+    Ok((Name::Made(name), original.title))
 }
 
 fn approximately(number: &PyInt) -> f64 {
     number.to_string().parse().unwrap_or(f64::INFINITY)
 }
 
-/// `(value or "").lower()`, and `value or "Unknown"` as it is printed.
-fn lower_and_shown<N: Member>(given: Option<N>) -> Answer<(String, String)> {
-    match given.filter(Member::is_truthy) {
-        None => Ok((String::new(), "Unknown".to_owned())),
-        Some(given) => {
-            let lower = lower(&given)?;
-            Ok((lower, given.text().unwrap_or_default().to_owned()))
-        }
-    }
+/// `(value or "")`, of which `.lower()` is asked; nothing where it is empty.
+fn text_or_nothing<N: Member>(given: Option<&N>) -> Answer<Option<&str>> {
+    given.filter(|it| it.is_truthy()).map(text).transpose()
 }
 
-/// `value.lower()`.
-fn lower<N: Member>(given: &N) -> Answer<String> {
+/// What has `.lower()`.
+fn text<N: Member>(given: &N) -> Answer<&str> {
     match given.text() {
-        Some(text) => Ok(text.to_lowercase()),
-        None => Err(PyException::attribute(&*given.value()?, "lower")),
+        Some(text) => Ok(text),
+        None => Err(given.no_text("lower")),
     }
 }
 
-fn any(text: &str, keywords: &[&str]) -> bool {
-    keywords.iter().any(|keyword| text.contains(keyword))
+fn push_all(out: &mut String, parts: &[&str]) {
+    for part in parts {
+        out.push_str(part);
+    }
 }
