@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::delivery;
 use crate::sandbox::Sandbox;
+use crate::service::{Service, TOKEN};
 use crate::support::Place;
 
 /// A place whose alerts go to the sandbox: `s`lack, `t`ext messages, `m`ail.
@@ -245,6 +246,19 @@ fn what_is_told_never_changes_how_a_run_ends() {
     assert_eq!(counts(&sandbox), [0, 0, 0]);
     let listed = listed(&place);
     assert_eq!(listed[0]["state"], "waiting", "it is kept: {listed:?}");
+}
+
+#[test]
+fn the_service_delivers_what_another_process_raised() {
+    let sandbox = Sandbox::start();
+    let place = Place::new().variable("DASHBOARD_AUTH_TOKEN", TOKEN);
+    // This process has no channel, so the alert waits.
+    place.expect(0, &["stop", "--reason", "x"]);
+    assert_eq!(listed(&place)[0]["state"], "waiting");
+    let service = Service::over(told(place, &sandbox, "stm"));
+    let all = (0..50_000).any(|_| counts(&sandbox) == [1, 1, 1]);
+    assert!(all, "{:?}", counts(&sandbox));
+    drop(service);
 }
 
 #[test]

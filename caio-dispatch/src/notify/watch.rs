@@ -189,7 +189,7 @@ pub fn told_by_run(report: &RunReport) -> Vec<Subject> {
 }
 
 /// Raises the bounce rate of the last seven days (of the newest two thousand messages at most) where
-/// it is over its threshold. To be called when a bounce was recorded.
+/// it is over its threshold.
 ///
 /// # Errors
 /// When the store fails.

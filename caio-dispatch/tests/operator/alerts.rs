@@ -1,13 +1,18 @@
 //! What batches and runs are worth telling: found in the records, told once.
 
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
 use caio_core::batch::BatchStatus;
-use caio_core::escalation::Subject;
+use caio_core::escalation::{AlertChannel, Subject, Told};
 use caio_core::time::rfc3339;
 use caio_core::{Batch, Clock};
 use caio_dispatch::channel::Fault;
 use caio_dispatch::history::Event;
 use caio_dispatch::ledger::{self, Later};
-use caio_dispatch::notify::{self, Alert, AlertPolicy, Alerts};
+use caio_dispatch::notify::{
+    self, Alert, AlertPolicy, Alerts, Drain, Notice, Notifier, Notifiers, Which,
+};
 use caio_dispatch::plan;
 use caio_state::stop::{self, Stop};
 use jiff::SignedDuration;
@@ -20,6 +25,30 @@ fn alerts<'a>(world: &'a World, policy: &'a AlertPolicy) -> Alerts<'a> {
         clock: &*world.clock,
         ids: &*world.ids,
         policy,
+    }
+}
+
+/// Remembers titles.
+#[derive(Debug, Default)]
+struct Ears(Mutex<Vec<String>>);
+
+impl std::fmt::Display for Ears {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ears")
+    }
+}
+
+#[async_trait]
+impl Notifier for Ears {
+    fn channel(&self) -> AlertChannel {
+        AlertChannel::Slack
+    }
+
+    async fn notify(&self, notice: &Notice) -> Told {
+        self.0.lock().unwrap().push(notice.title.clone());
+        Told::Sent {
+            receipt: String::new(),
+        }
     }
 }
 
@@ -144,6 +173,24 @@ async fn a_run_tells_of_unknown_outcomes_and_full_limits_and_the_watch_of_what_i
         notify::watch(&alerts).await.unwrap();
         let kinds: Vec<String> = raised(&world).await.into_iter().map(|it| it.kind).collect();
         assert_eq!(kinds, ["unknown_outcome", "limit_reached"]);
+        let ears = Arc::new(Ears::default());
+        let notifiers = Notifiers::default().with(ears.clone());
+        let drain = Drain {
+            store: &*world.store,
+            notifiers: &notifiers,
+            clock: &*world.clock,
+            ids: &*world.ids,
+            holder: "one",
+        };
+        for expected in [2, 0] {
+            let drained = drain.run(Which::Due).await.unwrap();
+            assert_eq!(drained.alerts.len(), expected, "once, on {}", world.store);
+        }
+        let heard = ears.0.lock().unwrap().join("; ");
+        assert!(
+            heard.contains("Nobody knows") && heard.contains("Limit reached"),
+            "{heard}"
+        );
     }
 }
 

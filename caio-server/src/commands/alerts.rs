@@ -112,7 +112,9 @@ async fn send(context: &Context, dead: bool) -> Result<Exit> {
         context.printer.warn(problem);
     }
     let policy = context.alert_policy();
-    notify::watch(&context.alerts(&*store, &policy)).await?;
+    let alerts = context.alerts(&*store, &policy);
+    notify::watch(&alerts).await?;
+    notify::bounced(&alerts).await?;
     if dead {
         let again = notify::retry_dead(&*store, (&*context.clock, &*context.ids)).await?;
         let note = format!("{again} that reached nobody are tried again");

@@ -28,6 +28,7 @@ impl Tasks {
         tasks.every(service, "live.look", Duration::from_secs(1), live::look);
         tasks.every(service, "audit.seal", Duration::from_secs(5), seal);
         tasks.every(service, "alerts.watch", Duration::from_mins(1), watch);
+        tasks.every(service, "alerts.bounces", Duration::from_mins(15), bounces);
         tasks.every(service, "alerts.deliver", Duration::from_secs(5), deliver);
         tasks.0.spawn(webhooks::work(Arc::clone(service)));
         tasks
@@ -85,6 +86,14 @@ async fn watch(service: Arc<Service>) -> Result<(), Failure> {
     let problems = alerts.raise_all(service.context.notes.take()).await;
     notify::watch(&alerts).await?;
     first(problems)
+}
+
+/// Raises a bounce rate that is over its threshold; seldom, since it reads a week of deliveries.
+async fn bounces(service: Arc<Service>) -> Result<(), Failure> {
+    let policy = service.context.alert_policy();
+    let alerts = service.context.alerts(&*service.store, &policy);
+    notify::bounced(&alerts).await?;
+    Ok(())
 }
 
 /// Delivers what the outbox holds. Without a channel another process, which has one, may.
