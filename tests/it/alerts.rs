@@ -258,7 +258,24 @@ fn the_service_delivers_what_another_process_raised() {
     let service = Service::over(told(place, &sandbox, "stm"));
     let all = (0..50_000).any(|_| counts(&sandbox) == [1, 1, 1]);
     assert!(all, "{:?}", counts(&sandbox));
-    drop(service);
+    let token = [("X-Dashboard-Token", TOKEN)];
+    let shown = service
+        .send("GET", "/api/alerts?limit=1", &token, "")
+        .json();
+    let alert = &shown["alerts"][0];
+    assert_eq!(
+        (&alert["kind"], &alert["level"]),
+        (&json!("stopped"), &json!(3))
+    );
+    let id = alert["id"].as_str().unwrap();
+    let seen = format!("/api/alerts/{id}/acknowledge");
+    assert_eq!(service.send("POST", &seen, &token, "{}").status, 200);
+    let listed = listed(&service.place);
+    assert_eq!(listed[0]["acknowledged"]["by"], "env");
+    let nothing = service.send("POST", "/api/alerts/nothing/acknowledge", &token, "{}");
+    assert_eq!(nothing.status, 404);
+    let wrong = service.send("GET", "/api/alerts?state=lost", &token, "");
+    assert_eq!(wrong.status, 422);
 }
 
 #[test]

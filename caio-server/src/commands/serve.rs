@@ -43,13 +43,13 @@ pub(super) async fn run(context: Context, args: ServeArgs) -> Result<Exit> {
     let app = service.app()?;
     let link = entrance(&service, address).await?;
     let tasks = Tasks::of(&service);
+    if let Some(link) = link {
+        printer.note(&format!("log in once at {link}"));
+    }
     if printer.is_json() {
         printer.json(&json!({ "url": format!("http://{address}") }));
     } else {
         printer.line(&format!("http://{address}"));
-    }
-    if let Some(link) = link {
-        printer.note(&format!("log in once at {link}"));
     }
     let live = Arc::clone(&service);
     let stop = async move {

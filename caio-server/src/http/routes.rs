@@ -6,6 +6,7 @@
     reason = "fields are named as callers know them"
 )]
 
+mod alerts;
 mod batches;
 mod drafts;
 mod emails;
@@ -52,6 +53,7 @@ pub(super) fn document() -> Document {
 
 pub(super) fn all() -> OpenApiRouter<Arc<Service>> {
     OpenApiRouter::new()
+        .merge(alerts::routes())
         .merge(batches::routes())
         .merge(drafts::routes())
         .merge(emails::routes())
