@@ -5,6 +5,7 @@ mod alerts;
 mod cadence;
 mod coexist;
 mod crash;
+mod days;
 mod flip;
 mod races;
 mod revival;

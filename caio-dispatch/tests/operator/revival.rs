@@ -11,11 +11,11 @@ use caio_dispatch::{records, review};
 use caio_state::{StateStoreExt, Write};
 use serde_json::{Value, json};
 
-use crate::cadence::{Days, writer};
-use crate::{person, worlds_with_our_time};
+use crate::days::{Days, one_world, writer};
+use crate::person;
 
 fn days() -> Days {
-    Days::new(worlds_with_our_time(5).into_iter().next().unwrap())
+    Days::new(one_world())
 }
 
 fn revivals<'a>(days: &'a Days, rules: &'a Production) -> Revivals<'a> {
