@@ -108,7 +108,11 @@ pub fn build(
 }
 
 /// Plain text as HTML: escaped, one `<br/>` a line.
-fn html(text: &str) -> String {
+///
+/// ```
+/// assert_eq!(caio_core::requests::html("a < b\nc\n"), "a &lt; b<br/>c");
+/// ```
+pub fn html(text: &str) -> String {
     let escaped = text
         .trim_end()
         .replace('&', "&amp;")

@@ -8,6 +8,7 @@ pub mod audit;
 pub mod batches;
 pub mod board;
 pub mod cadence;
+pub mod campaigns;
 pub mod channel;
 pub mod coexist;
 pub mod copywriter;

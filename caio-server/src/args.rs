@@ -3,6 +3,7 @@
 mod alerts;
 mod audit;
 mod cadence;
+mod campaigns;
 mod prove;
 mod rehearse;
 mod serve;
@@ -21,6 +22,7 @@ use clap_complete::Shell;
 pub(crate) use alerts::{AlertsCommand, StateArg};
 pub(crate) use audit::AuditCommand;
 pub(crate) use cadence::{CadenceCommand, RevivalCommand, RevivalScan};
+pub(crate) use campaigns::{CampaignsCommand, WhichCampaign};
 pub(crate) use prove::{EnvArgs, EnvCommand, ModeArg, PreflightArgs, SmokeArgs};
 pub(crate) use rehearse::RehearseArgs;
 pub(crate) use serve::{ServeArgs, TokenCommand};
@@ -101,6 +103,9 @@ pub(crate) enum Command {
     /// What shadow runs would have sent, and what was sent instead
     #[command(subcommand)]
     Shadow(ShadowCommand),
+    /// What waits at the providers, and starting and pausing it
+    #[command(subcommand)]
+    Campaigns(CampaignsCommand),
     /// Where everything stands
     Status,
     /// Who decided what, and when; the newest first

@@ -4,6 +4,7 @@ mod alerts;
 mod audit;
 mod batch;
 mod cadence;
+mod campaigns;
 mod dispatch;
 mod drafts;
 mod env;
@@ -40,6 +41,7 @@ pub(crate) async fn run(context: Context, command: Command) -> Result<Exit> {
         Command::Alerts(command) => alerts::run(&context, command).await,
         Command::Batch(command) => batch::run(&context, command).await,
         Command::Cadence(command) => cadence::run(&context, command).await,
+        Command::Campaigns(command) => campaigns::run(&context, command).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "caio", &mut std::io::stdout());
             Ok(Exit::Done)

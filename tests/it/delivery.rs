@@ -100,7 +100,7 @@ fn leads(sandbox: &Sandbox) -> Vec<Value> {
 }
 
 #[test]
-fn letters_land_in_a_draft_once_each_with_its_own_words() {
+fn scenario_19_letters_land_in_a_draft_once_each_with_its_own_words() {
     let sandbox = Sandbox::start();
     let place = place(&sandbox);
     let id = approved(&place);
@@ -150,6 +150,87 @@ fn letters_land_in_a_draft_once_each_with_its_own_words() {
     assert_eq!(again.code, 4, "{}", again.err);
     assert_eq!(leads(&sandbox).len(), PEOPLE);
     assert!(!place.expect(0, &["history"]).out.contains("planted-secret"));
+}
+
+#[test]
+fn scenario_20_a_failed_upload_goes_with_a_fresh_campaign_and_the_right_words() {
+    let sandbox = Sandbox::start();
+    let place = place(&sandbox);
+    approved(&place);
+    sandbox.fault(
+        &json!({ "operation": "instantly.add_leads", "nth": "every", "kind": "status", "code": 402 }),
+    );
+    let failed = place.json(3, LIVE);
+    assert_eq!(failed["run"]["status"], "failed", "{failed}");
+    sandbox.control("DELETE", "faults", None);
+    batch(&place);
+    let shown = place.json(0, &["dispatch"]);
+    place.json(0, LIVE);
+    let (_, page) = sandbox.instantly("GET", "campaigns?limit=100", None);
+    let names: std::collections::BTreeSet<&str> = page["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names.len(), 2, "the second batch has a campaign of its own");
+    let landed = leads(&sandbox);
+    assert_eq!(landed.len(), PEOPLE);
+    let text = shown["requests"].to_string();
+    for lead in &landed {
+        assert!(
+            text.contains(&lead["payload"]["caio_body"].to_string()),
+            "{lead}"
+        );
+    }
+    let listed = place.expect(0, &["campaigns", "list"]).out;
+    assert!(
+        listed.contains("8 not_sent") && listed.contains("8 drafted"),
+        "{listed}"
+    );
+    // Where nothing may be handed over, nothing is made.
+    let sandbox = Sandbox::start();
+    let place = self::place(&sandbox);
+    approved(&place);
+    for draft in place.json(0, &["drafts", "list", "--status", "approved"])["drafts"]
+        .as_array()
+        .unwrap()
+    {
+        let id = draft["id"].as_str().unwrap();
+        place.expect(0, &["drafts", "edit", id, "--subject", "Another one"]);
+    }
+    place.run(LIVE);
+    assert_eq!(sandbox.summary("instantly")["containers"], 0);
+}
+
+#[test]
+fn in_16_a_sender_that_is_kept_for_people_we_know_sends_no_cold_mail() {
+    let sandbox = Sandbox::start();
+    let place = place(&sandbox);
+    approved(&place);
+    let mut production: Value =
+        serde_json::from_str(&place.read("config/production.json")).unwrap();
+    let instantly = &mut production["external_apis"]["instantly"];
+    instantly["do_not_use_for_cold"] = json!(["acorn.example.com"]);
+    place.write("config/production.json", production.to_string());
+    let blocked = place.expect(4, LIVE);
+    let why = "ann@acorn.example.com must not send cold mail (do_not_use_for_cold)";
+    assert!(blocked.out.contains(why), "{}", blocked.out);
+    // The environment names no other one either.
+    production["external_apis"]["instantly"]["sending_accounts"] = json!({});
+    place.write("config/production.json", production.to_string());
+    let mut command = place.command(LIVE);
+    let answer = command
+        .env("INSTANTLY_FROM_EMAIL", "ann@mail.acorn.example.com")
+        .output();
+    let answer = answer.unwrap();
+    assert_eq!(answer.status.code(), Some(4));
+    assert!(
+        String::from_utf8(answer.stdout)
+            .unwrap()
+            .contains("must not send cold mail")
+    );
+    assert!(leads(&sandbox).is_empty());
 }
 
 #[test]

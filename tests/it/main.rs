@@ -5,6 +5,7 @@ mod alerts;
 mod attack;
 mod bad_input;
 mod cadence;
+mod campaigns;
 mod delivery;
 mod manners;
 mod migrate;

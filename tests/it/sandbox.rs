@@ -1,6 +1,7 @@
 //! `caio sandbox`: the real server on a free port, asked over HTTP.
 
 mod faults;
+mod ghl;
 mod heyreach;
 mod instantly;
 mod leads;

@@ -81,6 +81,17 @@ impl Batch {
         self.check_items()
     }
 
+    /// Whether the record is what a person approved, whatever became of the batch since.
+    pub fn verify_seal(&self, keys: &SealKeys) -> Result<(), BatchRefusal> {
+        if self.digest.is_empty() {
+            return Err(BatchRefusal::DigestMissing);
+        }
+        if self.digest != self.compute_digest() {
+            return Err(BatchRefusal::RecordEdited);
+        }
+        keys.verify(self)
+    }
+
     /// Whether this approval still holds at `now`; every reason where it does not.
     ///
     /// Asked again while a batch is executing, and by reading commands.

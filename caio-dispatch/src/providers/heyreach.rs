@@ -1,5 +1,7 @@
 //! HeyReach: people join a list; a campaign takes them from there when a person starts it.
 
+mod campaigns;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -11,8 +13,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use super::SETTLES_WITHIN;
 use super::http::{Call, CallError, Http};
+use super::{SETTLES_WITHIN, failures};
 use crate::channel::{Channel, Container, Outcome, Outgoing, Prepared, Proof};
 use crate::ledger::LedgerEntry;
 
@@ -99,7 +101,8 @@ struct Listed<T> {
 /// Answer to an upload: counts alone.
 #[derive(Debug, Deserialize)]
 struct Added {
-    #[serde(default, rename = "addedLeadsCount")]
+    /// Has to be there: a 200 may hold an error instead.
+    #[serde(rename = "addedLeadsCount")]
     new: u64,
     #[serde(default, rename = "updatedLeadsCount")]
     updated: u64,
@@ -382,17 +385,8 @@ impl Channel for HeyReachChannel {
 
     async fn halt(&self) -> Result<usize, String> {
         let running = self.running().await.map_err(|error| error.to_string())?;
-        let mut failures = Vec::new();
-        for campaign in &running {
-            let id = campaign.id.to_string();
-            let call = Call {
-                query: &[("campaignId", &id)],
-                ..Call::post("pause", "/campaign/Pause", None)
-            };
-            if let Err(error) = self.http.call(&call.repeatable()).await {
-                failures.push(error.to_string());
-            }
-        }
+        let pauses = running.iter().map(|it| self.pause_campaign(it.id));
+        let mut failures = failures(pauses.collect()).await;
         // What was answered is not what is: ask again.
         let still = self.running().await.map_err(|error| error.to_string())?;
         if still.is_empty() {

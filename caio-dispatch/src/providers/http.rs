@@ -182,6 +182,8 @@ pub(super) struct Call<'a> {
     pub(super) body: Option<&'a Value>,
     /// Making it twice is as good as once: reading, and setting a state.
     pub(super) repeatable: bool,
+    /// Made although too many calls have failed: what stops something is always tried.
+    pub(super) insists: bool,
 }
 
 impl<'a> Call<'a> {
@@ -195,6 +197,7 @@ impl<'a> Call<'a> {
             headers: &[],
             body: None,
             repeatable: true,
+            insists: false,
         }
     }
 
@@ -208,12 +211,19 @@ impl<'a> Call<'a> {
             headers: &[],
             body,
             repeatable: false,
+            insists: false,
         }
     }
 
     /// The same, where twice is as good as once.
     pub(super) fn repeatable(mut self) -> Self {
         self.repeatable = true;
+        self
+    }
+
+    /// The same, whatever the breaker says.
+    pub(super) fn insists(mut self) -> Self {
+        self.insists = true;
         self
     }
 }
@@ -278,17 +288,24 @@ impl Http {
     /// Makes a call and reads its answer as `T`; one of another shape may have had its effect.
     pub(super) async fn ask<T: DeserializeOwned>(&self, call: &Call<'_>) -> Result<T, CallError> {
         let value = self.call(call).await?;
-        serde_json::from_value(value).map_err(|error| {
-            let what = format!("answered with another shape than expected: {error}");
+        let another = |what: String| {
+            let what = format!("answered with another shape than expected: {what}");
             CallError::Unknown(self.say(call, &what))
-        })
+        };
+        // A list would be read as the members of an object, in their order.
+        if !value.is_object() {
+            return Err(another("no JSON object".to_owned()));
+        }
+        serde_json::from_value(value).map_err(|error| another(error.to_string()))
     }
 
     /// Makes a call. What certainly had no effect is made again, as is what may be repeated.
     pub(super) async fn call(&self, call: &Call<'_>) -> Result<Value, CallError> {
         let mut pause = PAUSE;
         for attempt in 1.. {
-            self.ask_breaker(call)?;
+            if !call.insists {
+                self.ask_breaker(call)?;
+            }
             self.rate.until_ready().await;
             let Attempt {
                 answer,
@@ -411,7 +428,8 @@ impl Http {
         format!(": {short}")
     }
 
-    fn say(&self, call: &Call<'_>, what: &str) -> String {
+    /// A reason that names provider and call.
+    pub(super) fn say(&self, call: &Call<'_>, what: &str) -> String {
         format!("{}, {}: {what}", self.endpoint.provider, call.name)
     }
 

@@ -3,6 +3,7 @@
 //! The campaign's name carries the batch and each lead the delivery, so that what an answer did not
 //! tell can be looked up. Source of every fact: the vendor's published API.
 
+mod campaigns;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,8 +17,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use super::SETTLES_WITHIN;
 use super::http::{Call, CallError, Http};
+use super::{SETTLES_WITHIN, failures};
 use crate::channel::{Channel, Container, Outcome, Outgoing, Prepared, Proof};
 use crate::ledger::LedgerEntry;
 use wire::{Added, CampaignRecord, LeadRecord, Listed};
@@ -84,7 +85,17 @@ impl InstantlyChannel {
 
     /// Every campaign that a query finds, over all pages.
     async fn campaigns(&self, query: &[(&str, &str)]) -> Result<Vec<CampaignRecord>, CallError> {
-        let mut all: Vec<CampaignRecord> = Vec::new();
+        let mut all = Vec::new();
+        self.campaigns_into(&mut all, query).await?;
+        Ok(all)
+    }
+
+    /// The same; what was found before a page failed stays in `all`.
+    async fn campaigns_into(
+        &self,
+        all: &mut Vec<CampaignRecord>,
+        query: &[(&str, &str)],
+    ) -> Result<(), CallError> {
         let mut after: Option<String> = None;
         for _ in 0..PAGES {
             let mut query = query.to_vec();
@@ -104,12 +115,12 @@ impl InstantlyChannel {
                 .filter(|it| Some(it) != after.as_ref());
             // The last page may carry a cursor, and a cursor may be ignored.
             if page.items.is_empty() || goes_nowhere {
-                return Ok(all);
+                return Ok(());
             }
             all.extend(page.items);
             match next {
                 Some(next) => after = Some(next),
-                None => return Ok(all),
+                None => return Ok(()),
             }
         }
         Err(CallError::Unknown(format!(
@@ -212,7 +223,7 @@ impl InstantlyChannel {
         if !matches!(campaign.status, DRAFT | PAUSED) {
             let CampaignRecord { id, status, .. } = &campaign;
             if *status == ACTIVE {
-                self.pause(id).await?;
+                self.pause_campaign(id).await?;
             }
             return Err(CallError::NotSent(format!(
                 "{}: campaign {id} is not a draft (status {status}), so nothing is added to it",
@@ -233,9 +244,9 @@ impl InstantlyChannel {
         Ok(campaign)
     }
 
-    async fn pause(&self, id: &str) -> Result<(), CallError> {
+    async fn pause_campaign(&self, id: &str) -> Result<(), CallError> {
         let path = format!("/campaigns/{id}/pause");
-        let call = Call::post("pause", &path, None).repeatable();
+        let call = Call::post("pause", &path, None).repeatable().insists();
         self.http.call(&call).await.map(drop)
     }
 
@@ -244,31 +255,37 @@ impl InstantlyChannel {
         body["campaign_id"] = campaign.into();
         let call = Call::post("add leads", "/leads/add", Some(&body));
         match self.http.ask::<Added>(&call).await {
-            Ok(added) => self.added(campaign, &added, items).await,
-            Err(CallError::Unknown(reason)) => {
-                let found = self.look(campaign, items).await;
-                let outcome =
-                    |item: &Outgoing| match found.as_ref().map(|it| it.get(&same(&item.to))) {
-                        Ok(Some(lead)) => belongs(lead, &item.delivery),
-                        // It may still arrive.
-                        Ok(None) => Outcome::Unknown {
-                            reason: reason.clone(),
-                        },
-                        Err(error) => Outcome::Unknown {
-                            reason: format!("{reason}; and {error}"),
-                        },
-                    };
-                items.iter().map(outcome).collect()
+            Ok(added) if added.is_answer() => self.added(campaign, &added, items).await,
+            Ok(_) => {
+                let reason = "answered with another shape than expected: no counts of leads";
+                self.unsure(campaign, self.http.say(&call, reason), items)
+                    .await
             }
+            Err(CallError::Unknown(reason)) => self.unsure(campaign, reason, items).await,
             Err(error) => not_sent(items, &error.to_string()),
         }
+    }
+
+    /// What is there of letters whose upload said nothing: what is not may still arrive.
+    async fn unsure(&self, campaign: &str, reason: String, items: &[Outgoing]) -> Vec<Outcome> {
+        let found = self.look(campaign, items).await;
+        let outcome = |item: &Outgoing| match found.as_ref().map(|it| it.get(&same(&item.to))) {
+            Ok(Some(lead)) => belongs(lead, &item.delivery),
+            Ok(None) => Outcome::Unknown {
+                reason: reason.clone(),
+            },
+            Err(error) => Outcome::Unknown {
+                reason: format!("{reason}; and {error}"),
+            },
+        };
+        items.iter().map(outcome).collect()
     }
 
     /// What an answer says about each letter; those that it does not name are looked for.
     async fn added(&self, campaign: &str, added: &Added, items: &[Outgoing]) -> Vec<Outcome> {
         // By address: positions may have gaps and another order.
         let created: BTreeMap<String, &str> = added
-            .created_leads
+            .created()
             .iter()
             .map(|lead| (same(&lead.email), lead.id.as_str()))
             .collect();
@@ -355,17 +372,24 @@ impl InstantlyChannel {
         Ok(everybody)
     }
 
-    /// Campaigns that send, or whose follow-ups still go out.
-    async fn running(&self) -> Result<Vec<CampaignRecord>, CallError> {
+    /// Campaigns that send, or whose follow-ups still go out, as far as they could be listed.
+    async fn running(&self) -> (Vec<CampaignRecord>, Result<(), CallError>) {
         let mut running = Vec::new();
+        let mut listed = Ok(());
         for status in [ACTIVE, SUBSEQUENCES] {
-            running.extend(self.campaigns(&[("status", &status.to_string())]).await?);
+            let mut found = Vec::new();
+            let query = [("status", status.to_string())];
+            let query = query
+                .each_ref()
+                .map(|(name, value)| (*name, value.as_str()));
+            listed = listed.and(self.campaigns_into(&mut found, &query).await);
+            running.extend(found);
         }
         let mut seen = BTreeSet::new();
         running.retain(|campaign| {
             matches!(campaign.status, ACTIVE | SUBSEQUENCES) && seen.insert(campaign.id.clone())
         });
-        Ok(running)
+        (running, listed)
     }
 }
 
@@ -459,18 +483,17 @@ impl Channel for InstantlyChannel {
     }
 
     async fn halt(&self) -> Result<usize, String> {
-        let running = self.running().await.map_err(|error| error.to_string())?;
-        let mut failures = Vec::new();
-        for campaign in &running {
-            if let Err(error) = self.pause(&campaign.id).await {
-                failures.push(error.to_string());
-            }
-        }
+        let (running, _) = self.running().await;
+        let pauses = running.iter().map(|it| self.pause_campaign(&it.id));
+        let mut failures = failures(pauses.collect()).await;
         // What was answered is not what is: ask again.
-        let still = self.running().await.map_err(|error| error.to_string())?;
+        let (still, listed) = self.running().await;
         if still.is_empty() {
-            return Ok(running.len());
+            return listed
+                .map(|()| running.len())
+                .map_err(|error| error.to_string());
         }
+        failures.extend(listed.err().map(|error| error.to_string()));
         let ids: Vec<&str> = still.iter().map(|campaign| campaign.id.as_str()).collect();
         let (count, ids) = (still.len(), ids.join(", "));
         failures.insert(0, format!("instantly: {count} campaigns still send: {ids}"));

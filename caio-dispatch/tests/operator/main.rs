@@ -3,6 +3,7 @@
 
 mod alerts;
 mod cadence;
+mod campaigns;
 mod coexist;
 mod crash;
 mod days;

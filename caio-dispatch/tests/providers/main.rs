@@ -1,7 +1,9 @@
 //! What answers of providers mean, over real sockets: each line of what may come back.
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::panic, clippy::unwrap_used, missing_docs)]
 
+mod bad_input;
 mod ghl;
+mod halt;
 mod server;
 
 use std::sync::Arc;
@@ -410,21 +412,26 @@ async fn in_12_a_cursor_that_goes_nowhere_ends_the_listing() {
 
 #[tokio::test]
 async fn in_29_a_stop_that_did_not_stop_everything_says_what_still_sends() {
-    let running = || {
-        Answer::Json(
-            200,
-            json!({ "items": [campaign("c1", 1), campaign("c2", 4)] }),
-        )
-    };
-    let answers = vec![
-        running(),
-        nothing(),
-        Answer::Json(400, json!({ "message": "no" })),
-        Answer::Json(200, json!({})),
-        Answer::Json(200, json!({ "items": [campaign("c1", 1)] })),
-        nothing(),
-    ];
-    let server = Server::start(answers).await;
+    let mut listings = 0;
+    let server = Server::serve(move |(call, ..)| {
+        if call.ends_with("/c1/pause") {
+            return Answer::Json(400, json!({ "message": "no" }));
+        }
+        if call.starts_with("POST ") {
+            return Answer::Json(200, json!({}));
+        }
+        listings += 1;
+        // Twice by status: before the pauses, and after them.
+        match listings {
+            1 => Answer::Json(
+                200,
+                json!({ "items": [campaign("c1", 1), campaign("c2", 4)] }),
+            ),
+            3 => Answer::Json(200, json!({ "items": [campaign("c1", 1)] })),
+            _ => nothing(),
+        }
+    })
+    .await;
     let failed = server.instantly().halt().await.unwrap_err();
     assert!(
         failed.starts_with("instantly: 1 campaigns still send: c1"),

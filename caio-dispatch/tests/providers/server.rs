@@ -43,15 +43,27 @@ pub(crate) struct Server {
 impl Server {
     /// Answers requests in this order; one more is a fault of the test.
     pub(crate) async fn start(answers: Vec<Answer>) -> Self {
+        let mut answers = answers.into_iter();
+        Self::serve(move |(call, ..)| match answers.next() {
+            Some(answer) => answer,
+            None => panic!("one call too many: {call}"),
+        })
+        .await
+    }
+
+    /// Answers each request as `handle` says.
+    pub(crate) async fn serve(mut handle: impl FnMut(&Seen) -> Answer + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let seen: Arc<Mutex<Vec<Seen>>> = Arc::default();
         let log = Arc::clone(&seen);
         tokio::spawn(async move {
+            // What is silent stays open for as long as the test runs.
             let mut open = Vec::new();
-            for answer in answers {
+            loop {
                 let (mut stream, _) = listener.accept().await.unwrap();
                 let request = read_request(&mut stream).await;
+                let answer = handle(&request);
                 log.lock().unwrap().push(request);
                 let text = match answer {
                     Answer::Json(status, value) => {
@@ -71,9 +83,6 @@ impl Server {
                 let _ = stream.write_all(text.as_bytes()).await;
                 let _ = stream.shutdown().await;
             }
-            // What is silent stays open for as long as the test runs.
-            std::future::pending::<()>().await;
-            drop(open);
         });
         Self { port, seen }
     }

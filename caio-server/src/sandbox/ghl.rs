@@ -90,7 +90,8 @@ impl Ghl {
         Ok((200, body))
     }
 
-    /// By e-mail; tags that are sent replace the ones that are there.
+    /// By e-mail, else by phone, where the other one's address stays; tags that are sent replace the
+    /// ones that are there.
     fn upsert(&mut self, desk: &Desk<'_>, body: &Value) -> Result {
         need(body, "locationId")?;
         let email = text(body.get("email")).trim().to_lowercase();
@@ -99,6 +100,16 @@ impl Ghl {
             .contacts
             .iter()
             .position(|known| !email.is_empty() && text(known.get("email")) == email);
+        let phone = text(body.get("phone"));
+        let by_phone = self
+            .contacts
+            .iter()
+            .position(|known| !phone.is_empty() && text(known.get("phone")) == phone);
+        let email = match by_phone.filter(|_| at.is_none()) {
+            Some(known) => text(self.contacts[known].get("email")).to_owned(),
+            None => email,
+        };
+        let at = at.or(by_phone);
         let mut contact = at
             .and_then(|at| self.contacts.get(at))
             .cloned()
@@ -163,6 +174,13 @@ impl Ghl {
         let contact = found
             .next()
             .ok_or_else(|| refuse(400, &json!("Contact not found"), "Bad Request"))?;
+        let settings = contact.get("dndSettings").and_then(|it| it.get("Email"));
+        let is_dnd = contact.get("dnd") == Some(&json!(true))
+            || settings.is_some_and(|it| text(it.get("status")) == "active");
+        if is_dnd {
+            let wrong = "Cannot send message as DND is active for Email.";
+            return Err(refuse(400, &json!(wrong), "Bad Request"));
+        }
         let from = text(body.get("emailFrom"));
         if !from.is_empty() && !from.contains('@') {
             return Err(unprocessable("emailFrom must be an email"));

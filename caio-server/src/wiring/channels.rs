@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use caio_core::requests::instantly_time_zone;
 use caio_core::terms::Provider;
+use caio_dispatch::campaigns::Campaigns;
 use caio_dispatch::channel::Channel;
 use caio_dispatch::providers::{
     Auth, Endpoint, GhlChannel, GhlOptions, HeyReachChannel, HeyReachOptions, Http, HttpOptions,
@@ -28,41 +29,64 @@ impl Context {
     /// without one they are for stopping and asking, which no setting may stand in the way of.
     pub(crate) fn channels(&self, daily_limit: Option<u32>) -> Result<Channels> {
         let mut channels = Channels::new();
-        let settles = self.settles_within()?;
-        if let Some(key) = self.secret("INSTANTLY_API_KEY") {
-            let http = self.http(
-                Provider::Instantly,
-                ("INSTANTLY_BASE_URL", INSTANTLY),
-                Auth::Bearer(key),
-            )?;
-            let mut options = match daily_limit {
-                Some(limit) => InstantlyOptions::new(self.accounts()?, self.time_zone()?, limit),
-                None => InstantlyOptions::new(Vec::new(), "", 0),
-            };
-            options.settles_within = settles.unwrap_or(options.settles_within);
-            let channel = InstantlyChannel::new(http, options);
+        if let Some(channel) = self.instantly(daily_limit)? {
             channels.insert(Provider::Instantly, Arc::new(channel));
         }
-        if let Some(key) = self.secret("HEYREACH_API_KEY") {
-            let http = self.http(
-                Provider::HeyReach,
-                ("HEYREACH_BASE_URL", HEYREACH),
-                Auth::Header("X-API-KEY", key),
-            )?;
-            let mut options = HeyReachOptions::default();
-            options.settles_within = settles.unwrap_or(options.settles_within);
-            let channel = HeyReachChannel::new(http, options);
+        if let Some(channel) = self.heyreach()? {
             channels.insert(Provider::HeyReach, Arc::new(channel));
         }
-        if let Some(channel) = self.ghl(settles)? {
+        if let Some(channel) = self.ghl()? {
             channels.insert(Provider::Ghl, Arc::new(channel));
         }
         Ok(channels)
     }
 
+    /// The providers with campaigns that the environment has keys for.
+    pub(crate) fn campaigns(&self) -> Result<Vec<Arc<dyn Campaigns>>> {
+        let mut all: Vec<Arc<dyn Campaigns>> = Vec::new();
+        if let Some(channel) = self.instantly(None)? {
+            all.push(Arc::new(channel));
+        }
+        if let Some(channel) = self.heyreach()? {
+            all.push(Arc::new(channel));
+        }
+        Ok(all)
+    }
+
+    fn instantly(&self, daily_limit: Option<u32>) -> Result<Option<InstantlyChannel>> {
+        let Some(key) = self.secret("INSTANTLY_API_KEY") else {
+            return Ok(None);
+        };
+        let http = self.http(
+            Provider::Instantly,
+            ("INSTANTLY_BASE_URL", INSTANTLY),
+            Auth::Bearer(key),
+        )?;
+        let mut options = match daily_limit {
+            Some(limit) => InstantlyOptions::new(self.accounts()?, self.time_zone()?, limit),
+            None => InstantlyOptions::new(Vec::new(), "", 0),
+        };
+        options.settles_within = self.settles_within()?.unwrap_or(options.settles_within);
+        Ok(Some(InstantlyChannel::new(http, options)))
+    }
+
+    fn heyreach(&self) -> Result<Option<HeyReachChannel>> {
+        let Some(key) = self.secret("HEYREACH_API_KEY") else {
+            return Ok(None);
+        };
+        let http = self.http(
+            Provider::HeyReach,
+            ("HEYREACH_BASE_URL", HEYREACH),
+            Auth::Header("X-API-KEY", key),
+        )?;
+        let mut options = HeyReachOptions::default();
+        options.settles_within = self.settles_within()?.unwrap_or(options.settles_within);
+        Ok(Some(HeyReachChannel::new(http, options)))
+    }
+
     /// GoHighLevel, if there is a key; without a location or a sender it is said and left out, since
     /// the Python system's environment names no sender.
-    fn ghl(&self, settles: Option<SignedDuration>) -> Result<Option<GhlChannel>> {
+    fn ghl(&self) -> Result<Option<GhlChannel>> {
         let keys = ["GHL_API_KEY", "GHL_PROD_API_KEY"];
         let Some(key) = keys.iter().find_map(|name| self.secret(name)) else {
             return Ok(None);
@@ -72,7 +96,7 @@ impl Context {
         let variable = |name: &str| self.environment.get(name).map_or("", String::as_str);
         match GhlOptions::new(variable("GHL_LOCATION_ID"), variable("GHL_FROM_EMAIL")) {
             Ok(mut options) => {
-                options.settles_within = settles.unwrap_or(options.settles_within);
+                options.settles_within = self.settles_within()?.unwrap_or(options.settles_within);
                 Ok(Some(GhlChannel::new(http, options)))
             }
             Err(error) => {
@@ -150,10 +174,14 @@ impl Context {
         let endpoint =
             Endpoint::new(provider, base, auth).map_err(|error| refused(error.to_string()))?;
         let mut options = HttpOptions::default();
-        if provider == Provider::Ghl {
-            // Three calls a message; the provider allows a hundred in ten seconds.
-            options.per_second = options.per_second.saturating_add(4);
-        }
+        // A part of what each allows: HeyReach 300 a minute, GoHighLevel 100 in ten seconds,
+        // Instantly 100 a second.
+        let more = match provider {
+            Provider::Ghl => 4,
+            Provider::HeyReach => 0,
+            Provider::Instantly => 16,
+        };
+        options.per_second = options.per_second.saturating_add(more);
         let http = Http::new(endpoint, options, Arc::clone(&self.clock));
         let http = http.map_err(|error| refused(error.to_string()))?;
         Ok(http.noting(Arc::clone(&self.notes)))

@@ -25,6 +25,8 @@ pub(super) struct LeadRecord {
     #[serde(default)]
     pub(super) campaign: Option<String>,
     #[serde(default)]
+    pub(super) status: Option<i64>,
+    #[serde(default)]
     pub(super) payload: Option<Value>,
 }
 
@@ -47,7 +49,11 @@ pub(super) struct Listed<T> {
 #[derive(Debug, Deserialize)]
 pub(super) struct Added {
     #[serde(default)]
-    pub(super) created_leads: Vec<CreatedLead>,
+    created_leads: Option<Vec<CreatedLead>>,
+    #[serde(default)]
+    leads_uploaded: Option<u64>,
+    #[serde(default)]
+    total_sent: Option<u64>,
     #[serde(default)]
     pub(super) in_blocklist: u64,
     #[serde(default)]
@@ -71,6 +77,16 @@ pub(super) struct CreatedLead {
 }
 
 impl Added {
+    /// The leads that it names.
+    pub(super) fn created(&self) -> &[CreatedLead] {
+        self.created_leads.as_deref().unwrap_or_default()
+    }
+
+    /// Whether it counts anything: a 200 may hold an error instead.
+    pub(super) const fn is_answer(&self) -> bool {
+        self.created_leads.is_some() || self.leads_uploaded.is_some() || self.total_sent.is_some()
+    }
+
     /// Why leads were left out, in the provider's words.
     pub(super) fn why(&self) -> String {
         let counts = [
