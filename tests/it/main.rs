@@ -12,6 +12,7 @@ mod migrate;
 mod prove;
 mod rehearse;
 mod sandbox;
+mod scenarios;
 mod service;
 mod shadow;
 mod shared_store;
