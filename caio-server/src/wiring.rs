@@ -175,6 +175,11 @@ impl Context {
         self.store.is_shared()
     }
 
+    /// Why the store may be gone after the next deployment, in staging and production.
+    pub(crate) fn fleeting_store(&self) -> Option<String> {
+        self.store.fleeting(&self.environment)
+    }
+
     /// Another store than that of this command, for reading.
     pub(crate) fn open_other(&self, url: &str) -> Result<Arc<dyn StateStore>> {
         let url = StoreUrl::choose(Some(url), &self.environment, &self.home)?;

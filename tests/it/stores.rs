@@ -219,3 +219,37 @@ fn a_person_says_who_sends_for_a_motion() {
             .contains("authority.given")
     );
 }
+
+/// A platform's container throws its disk away, and every claim with it.
+#[test]
+fn an_embedded_store_on_the_systems_own_disk_refuses_live_for_real() {
+    use std::os::unix::fs::MetadataExt;
+    let device = |path: &std::path::Path| std::fs::metadata(path).unwrap().dev();
+    let refused = |place: &Place| {
+        let answer = place.run(&["dispatch", "--live", "--json"]);
+        assert_eq!(answer.code, 4, "{}", answer.err);
+        answer.out.contains("put it on a mounted volume")
+    };
+    for (environment, kept, expected) in [
+        ("production", "", true),
+        ("staging", "", true),
+        ("development", "", false),
+        ("production", "on", false),
+    ] {
+        let place = Place::new()
+            .variable("ENVIRONMENT", environment)
+            .variable("CAIO_DISK_IS_KEPT", kept);
+        place.expect(0, &["state", "verify"]);
+        let is_own = device(&place.path(".")) == device(std::path::Path::new("/"));
+        assert_eq!(refused(&place), expected && is_own, "{environment} {kept}");
+    }
+    let memory = Place::new()
+        .variable("ENVIRONMENT", "production")
+        .variable("CAIO_STORE", "memory:");
+    let answer = memory.run(&["dispatch", "--live", "--json"]);
+    assert!(
+        answer.out.contains("ends with the process"),
+        "{}",
+        answer.out
+    );
+}

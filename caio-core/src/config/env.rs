@@ -51,6 +51,11 @@ pub const VARIABLES: &[EnvVar] = &[
         "The page that alerts link to; user, query and fragment are left out of it.",
     ),
     plain(
+        "CAIO_DISK_IS_KEPT",
+        "",
+        "On where the system's own disk stays, so that an embedded store on it may send live in staging and production.",
+    ),
+    plain(
         "CAIO_DRAIN_SECONDS",
         "25",
         "How long the service lets requests under way finish when it is told to end.",

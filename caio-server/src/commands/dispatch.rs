@@ -162,6 +162,7 @@ pub(super) async fn inputs(
     }
     let mut switches = Switches::default();
     let mut refusing = Vec::new();
+    refusing.extend(context.fleeting_store());
     if !store.capabilities().live_authority {
         refusing.push(format!("{store} may not decide for live sends"));
     }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -100,6 +101,28 @@ impl StoreUrl {
         }
     }
 
+    /// Why it may be gone after the next deployment, where that would be for real: a file on the
+    /// container's own disk, which the platform throws away with every claim in it.
+    pub(super) fn fleeting(&self, environment: &BTreeMap<String, String>) -> Option<String> {
+        let variable = |name: &str| environment.get(name).map(|it| it.trim().to_lowercase());
+        let is_real = ["ENVIRONMENT", "CAIO_ENVIRONMENT"]
+            .iter()
+            .filter_map(|name| variable(name))
+            .any(|it| it == "staging" || it == "production");
+        let is_kept = variable("CAIO_DISK_IS_KEPT")
+            .is_some_and(|it| matches!(it.as_str(), "1" | "true" | "yes" | "on"));
+        match self {
+            Self::Memory if is_real => Some("memory: ends with the process".to_owned()),
+            Self::Sqlite(path) if is_real && !is_kept && !is_on_volume(path) => Some(format!(
+                "{} is on the same disk as the system, which a platform throws away; put it on a mounted \
+                 volume, or set CAIO_DISK_IS_KEPT=on where that disk stays",
+                path.display()
+            )),
+            Self::Dual(primary, _) => primary.fleeting(environment),
+            _ => None,
+        }
+    }
+
     /// Other systems may work on it.
     pub(super) const fn is_shared(&self) -> bool {
         matches!(self, Self::Redis(_) | Self::Dual(..))
@@ -156,6 +179,20 @@ impl fmt::Display for StoreUrl {
 
 fn usage(message: &str) -> Failure {
     Failure::new("store.url", message).exit(Exit::Usage)
+}
+
+/// Whether a file, or the folder that it will be in, is on another device than `/`.
+fn is_on_volume(path: &Path) -> bool {
+    let device = |path: &Path| std::fs::metadata(path).map(|it| it.dev()).ok();
+    let folders = path.ancestors().skip(1).map(|it| {
+        if it.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            it
+        }
+    });
+    let here = device(path).or_else(|| folders.filter_map(device).next());
+    here.is_some() && here != device(Path::new("/"))
 }
 
 #[cfg(test)]
