@@ -2,8 +2,10 @@
 #![allow(clippy::panic, clippy::unwrap_used, missing_docs)]
 
 mod alerts;
+mod assurance;
 mod attack;
 mod bad_input;
+mod browser;
 mod cadence;
 mod campaigns;
 mod delivery;

@@ -184,14 +184,14 @@ fn usage(message: &str) -> Failure {
 /// Whether a file, or the folder that it will be in, is on another device than `/`.
 fn is_on_volume(path: &Path) -> bool {
     let device = |path: &Path| std::fs::metadata(path).map(|it| it.dev()).ok();
-    let folders = path.ancestors().skip(1).map(|it| {
+    let mut folders = path.ancestors().skip(1).map(|it| {
         if it.as_os_str().is_empty() {
             Path::new(".")
         } else {
             it
         }
     });
-    let here = device(path).or_else(|| folders.filter_map(device).next());
+    let here = device(path).or_else(|| folders.find_map(device));
     here.is_some() && here != device(Path::new("/"))
 }
 

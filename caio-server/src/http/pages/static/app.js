@@ -48,17 +48,19 @@ export function el(name, attributes = {}, ...children) {
       element.setAttribute(key, value === true ? "" : String(value));
     }
   }
-  for (const child of children.flat()) {
+  for (const child of children.flat(Infinity)) {
     if (child === null || child === undefined) continue;
     element.append(child instanceof Node ? child : document.createTextNode(String(child)));
   }
   return element;
 }
 
-/** Puts `children` in place of what `id` held. */
+/** Puts `children` in place of what `id` held. What would look the same stays, with its focus. */
 export function fill(id, ...children) {
   const place = document.getElementById(id);
-  if (place) place.replaceChildren(...children.flat().filter((it) => it !== null && it !== undefined));
+  if (!place) return;
+  const next = el("div", {}, children);
+  if (next.innerHTML !== place.innerHTML) place.replaceChildren(...next.childNodes);
 }
 
 /** A table, or a sentence when there is nothing. */
