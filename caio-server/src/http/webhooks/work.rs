@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use caio_core::escalation::Subject;
 use caio_dispatch::inbox::Apply;
 
 use crate::http::service::Service;
@@ -23,12 +24,18 @@ pub(crate) async fn work(service: Arc<Service>) {
     };
     loop {
         match apply.drain().await {
-            Ok(drained) if drained.dead > 0 => tracing::warn!(
-                event.kind = "webhooks",
-                applied = drained.applied,
-                dead = drained.dead,
-                "events wait for a person: caio webhooks list --state dead"
-            ),
+            Ok(drained) if drained.dead > 0 => {
+                service.context.notes.note(Subject::WebhookDead {
+                    provider: "a provider".to_owned(),
+                    reason: "caio webhooks list --state dead says it".to_owned(),
+                });
+                tracing::warn!(
+                    event.kind = "webhooks",
+                    applied = drained.applied,
+                    dead = drained.dead,
+                    "events wait for a person: caio webhooks list --state dead"
+                );
+            }
             Ok(_) => {}
             Err(error) => tracing::warn!(
                 event.kind = "webhooks", code = error.code(), cause = %error,
