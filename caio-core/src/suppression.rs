@@ -144,6 +144,8 @@ pub struct Listed {
     pub at: Option<String>,
     /// Why, where the list says so: the name of the member it stands in.
     pub reason: Option<String>,
+    /// Where it comes from, where the list says so, as an export does.
+    pub source: Option<String>,
 }
 
 /// Reads a list: the old `unsubscribes.jsonl` (`{email, at}` a line), the old exclusion lists (JSON
@@ -178,6 +180,7 @@ fn line_of(line: u64, text: &str) -> Option<Listed> {
             scope: Err(ScopeError::Neither(text.to_owned())),
             at: None,
             reason: None,
+            source: None,
         };
         let first = listed.into_iter().next().unwrap_or(neither);
         return Some(Listed { line, ..first });
@@ -200,6 +203,7 @@ fn line_of(line: u64, text: &str) -> Option<Listed> {
         scope: Scope::parse(cell),
         at: None,
         reason: None,
+        source: None,
     })
 }
 
@@ -213,6 +217,7 @@ fn collect(value: &Value, reason: Option<&str>, listed: &mut Vec<Listed>) {
                 scope,
                 at: None,
                 reason: reason.map(str::to_owned),
+                source: None,
             });
         }
         Value::Array(items) => {
@@ -233,6 +238,7 @@ fn collect(value: &Value, reason: Option<&str>, listed: &mut Vec<Listed>) {
                     scope: Scope::parse(named),
                     at,
                     reason,
+                    source: text("source").map(str::to_owned),
                 });
                 return;
             }
@@ -297,6 +303,23 @@ mod tests {
             read_list("email,why\nkim@example.com,asked\n# a remark\nexample.org\nnonsense\n");
         assert_eq!(plain.len(), 3);
         assert!(plain[2].scope.is_err());
+    }
+
+    #[test]
+    fn an_export_read_again_says_the_same() {
+        let entry = Suppression {
+            scope: Scope::company("kim@mail.acorn.co.uk").unwrap(),
+            reason: "customer".to_owned(),
+            source: "exclusions/customers.json".to_owned(),
+            at: "2026-03-02T09:00:00.000000Z".to_owned(),
+            by: "kim".to_owned(),
+        };
+        let line = serde_json::to_string(&entry).unwrap();
+        let listed = read_list(&format!("{line}\n{line}\n")).remove(1);
+        assert_eq!(listed.scope, Ok(entry.scope));
+        assert_eq!(listed.reason, Some(entry.reason));
+        assert_eq!(listed.source, Some(entry.source));
+        assert_eq!(listed.at, Some(entry.at));
     }
 
     proptest! {

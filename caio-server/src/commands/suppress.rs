@@ -62,8 +62,9 @@ pub(super) async fn run(context: &Context, command: SuppressCommand) -> Result<E
                 match listed.scope {
                     Ok(scope) => {
                         let reason = listed.reason.as_deref().unwrap_or(&reason);
+                        let origin = listed.source.as_deref().unwrap_or(&source);
                         let new = suppress
-                            .add(&scope, reason, &source, listed.at.as_deref())
+                            .add(&scope, reason, origin, listed.at.as_deref())
                             .await?;
                         *(if new { &mut added } else { &mut known }) += 1;
                     }
