@@ -215,7 +215,8 @@ fn provider(draft: &Draft, via: Provider) -> Provider {
     }
 }
 
-fn item(draft: &Draft, via: Provider) -> BatchItem {
+/// The item of a batch that sends `draft`, through `via` where that is for its medium.
+pub fn item(draft: &Draft, via: Provider) -> BatchItem {
     BatchItem {
         draft: draft.id.clone(),
         recipient: draft.recipient.clone(),

@@ -3,9 +3,9 @@
 mod alerts;
 mod audit;
 mod batch;
-mod cadence;
+pub(crate) mod cadence;
 mod campaigns;
-mod dispatch;
+pub(crate) mod dispatch;
 mod drafts;
 mod env;
 mod icp;

@@ -8,6 +8,7 @@ mod halt;
 mod keys;
 #[cfg(feature = "kill-points")]
 mod kill;
+mod one;
 mod store;
 
 use std::collections::BTreeMap;

@@ -1,5 +1,6 @@
 //! `caio dispatch`: what an approved batch would send, what every safety layer says to it, and sending.
 
+pub(crate) mod asked;
 pub(crate) mod live;
 mod shadow;
 

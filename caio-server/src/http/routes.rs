@@ -8,6 +8,7 @@
 
 mod alerts;
 mod batches;
+mod cadence;
 mod drafts;
 mod emails;
 mod health;
@@ -55,6 +56,7 @@ pub(super) fn all() -> OpenApiRouter<Arc<Service>> {
     OpenApiRouter::new()
         .merge(alerts::routes())
         .merge(batches::routes())
+        .merge(cadence::routes())
         .merge(drafts::routes())
         .merge(emails::routes())
         .merge(health::routes())

@@ -7,9 +7,11 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use caio_core::draft::{Draft, DraftStatus};
+use caio_core::limits::business_day;
 use caio_core::rejection::{RejectionReason, RejectionTag};
-use caio_core::terms::Tier;
+use caio_core::terms::{Medium, Tier};
 use caio_core::time::rfc3339;
+use caio_dispatch::history::{self, Event};
 use caio_dispatch::leads::{self, LeadRecord};
 use caio_dispatch::review::{self, Wanted, Yes};
 use serde::{Deserialize, Serialize};
@@ -33,6 +35,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(approve))
         .routes(routes!(reject))
         .routes(routes!(tags))
+        .routes(routes!(queue))
 }
 
 /// Which part of the queue.
@@ -162,7 +165,7 @@ struct Approval {
 /// What became of it.
 #[derive(Debug, Serialize, ToSchema)]
 struct Approved {
-    /// Where the e-mail stands now.
+    /// Where the e-mail stands now: `approved`, `sent_via_ghl` or `unknown`.
     status: &'static str,
     /// The draft.
     email_id: String,
@@ -174,6 +177,8 @@ struct Approved {
     approved_by: String,
     /// SHA-256 of the text that is approved.
     content: String,
+    /// The sealed batch of one that it was sent with; null where nothing was sent by this.
+    batch_id: Option<String>,
 }
 
 /// A no.
@@ -215,6 +220,48 @@ struct Rejected {
     approver: String,
     /// When, RFC 3339 UTC.
     timestamp: String,
+}
+
+/// How full the queue is, and what is left of today.
+#[derive(Debug, Serialize, ToSchema)]
+struct QueueStatus {
+    /// Drafts by where they stand.
+    shadow_mode_emails: Drafts,
+    /// What is left of today.
+    daily_limits: Daily,
+    /// What happened last, newest first.
+    recent_queue_events: Vec<Event>,
+    /// The store answers.
+    pipeline_healthy: bool,
+}
+
+/// Drafts by where they stand.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = QueueDrafts)]
+struct Drafts {
+    /// All of them.
+    total: u64,
+    /// Wait for a decision.
+    pending: u64,
+    /// Wait for a batch.
+    approved: u64,
+    /// Are not sent.
+    rejected: u64,
+    /// Were handed over, or are being.
+    out: u64,
+}
+
+/// What is left of today.
+#[derive(Debug, Serialize, ToSchema)]
+struct Daily {
+    /// Today, in the business time zone.
+    date: String,
+    /// E-mails sent or reserved today.
+    sent_today: u64,
+    /// Most, as ramp and warm-up have it today.
+    limit: u32,
+    /// What is left.
+    remaining: u32,
 }
 
 /// What a rejection may be tagged with.
@@ -295,7 +342,8 @@ fn email(draft: &Draft, lead: Option<&LeadRecord>) -> Email {
 }
 
 /// Approves an e-mail: exactly the text whose `content` was seen, with the changes that come along.
-/// Nothing is sent by that; it can go out with the next batch.
+/// It can go out with the next batch; only where the old file switches GHL on does it go at once, as a
+/// sealed batch of one. `status` and `message` say which.
 #[utoipa::path(
     post, path = "/api/emails/{email_id}/approve", tag = "emails", security(("token" = ["approver"])),
     params(("email_id" = String, Path, description = "The draft"), Approver),
@@ -339,14 +387,29 @@ async fn approve(
         }
         Err(error) => return Err(error.into()),
     };
-    Ok(Json(Approved {
+    let mut approved = Approved {
         status: draft.status.into(),
         email_id: id,
         edited: subject.is_some() || body.is_some(),
         message: "approved; nothing was sent: it can go out with the next batch".to_owned(),
-        approved_by: who.name,
+        approved_by: who.name.clone(),
         content: draft.content(),
-    }))
+        batch_id: None,
+    };
+    if draft.medium == Medium::Email && service.context.ghl_is_live()? {
+        // A caller who goes away does not end it half-way.
+        let work = tokio::spawn(async move {
+            let store = Arc::clone(&service.store);
+            service.context.send_one(store, &who.name, &draft).await
+        });
+        let lost =
+            |error: tokio::task::JoinError| Problem::internal("bug.panic", error.to_string());
+        let sent = work.await.map_err(lost)??;
+        approved.status = sent.status;
+        approved.message = sent.message;
+        approved.batch_id = Some(sent.batch);
+    }
+    Ok(Json(approved))
 }
 
 /// An approval that does not say what was seen.
@@ -406,6 +469,41 @@ async fn reject(
         rejection_tag: why.tag(),
         approver: who.name,
         timestamp: decided.unwrap_or_default(),
+    }))
+}
+
+/// How full the queue is, and what is left of today.
+#[utoipa::path(
+    get, path = "/api/queue-status", tag = "emails", security(("token" = ["viewer"])),
+    responses((status = 200, body = QueueStatus))
+)]
+async fn queue(State(service): State<Arc<Service>>) -> Result<Json<QueueStatus>> {
+    let (store, context) = (&*service.store, &service.context);
+    let count = async |status| review::count(store, status).await;
+    let (pending, approved) = (
+        count(DraftStatus::Pending).await?,
+        count(DraftStatus::Approved).await?,
+    );
+    let rejected = count(DraftStatus::Rejected).await?;
+    let out = count(DraftStatus::Claimed).await? + count(DraftStatus::Done).await?;
+    let policy = context.policy(store).await?;
+    let today = business_day(context.clock.now(), &context.zone()?);
+    Ok(Json(QueueStatus {
+        shadow_mode_emails: Drafts {
+            total: pending + approved + rejected + out,
+            pending,
+            approved,
+            rejected,
+            out,
+        },
+        daily_limits: Daily {
+            date: today.to_string(),
+            sent_today: policy.email_used,
+            limit: policy.limits.email_per_day,
+            remaining: policy.email_room,
+        },
+        recent_queue_events: history::newest(store, None, 5).await?,
+        pipeline_healthy: service.store_health().await.status == "healthy",
     }))
 }
 

@@ -1,6 +1,7 @@
 //! The operator as the old dashboard's callers know it.
 
 mod batch;
+mod trigger;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,6 +36,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(pending))
         .routes(routes!(approve))
         .routes(routes!(reject))
+        .merge(trigger::routes())
 }
 
 /// Where everything stands.

@@ -5,4 +5,5 @@ mod batches;
 mod document;
 mod emails;
 mod leads;
+mod news;
 mod state;

@@ -17,7 +17,7 @@ async fn post(world: &World, token: &str, target: &str, key: &str, body: &str) -
 }
 
 #[tokio::test]
-async fn d_13_a_request_under_a_key_happens_once_and_is_answered_as_the_first_time() {
+async fn d_04_a_request_under_a_key_happens_once_and_is_answered_as_the_first_time() {
     let world = World::new();
     let kim = world.token("kim", Role::Operator).await;
     let lee = world.token("lee", Role::Operator).await;

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::http::testing::{World, nothing};
 
 #[tokio::test]
-async fn d_30_a_batch_is_approved_by_the_digest_that_was_seen_and_says_what_changed() {
+async fn d_23_a_batch_is_approved_by_the_digest_that_was_seen_and_says_what_changed() {
     let world = World::new();
     let kim = world.token("kim", Role::Operator).await;
     world.expect(409, &kim, "/api/batches", &nothing()).await;

@@ -25,7 +25,7 @@ fn gets(document: &Value, of: &[(&str, &str)]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn d_19_no_get_changes_anything() {
+async fn d_24_no_get_changes_anything() {
     let world = World::new();
     let root = world.token("root", Role::Admin).await;
     let draft = world.draft("lee@example.com", DraftStatus::Approved).await;

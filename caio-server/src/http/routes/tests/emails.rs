@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::http::testing::{World, nothing};
 
 #[tokio::test]
-async fn d_05_an_approval_is_for_the_text_that_was_seen_and_only_once() {
+async fn d_04_an_approval_is_for_the_text_that_was_seen_and_only_once() {
     let world = World::new();
     let kim = world.token("kim", Role::Approver).await;
     let id = world.draft("lee@example.com", DraftStatus::Pending).await;
@@ -91,7 +91,7 @@ async fn a_named_switch_lets_old_callers_approve_and_says_so_in_the_history() {
 }
 
 #[tokio::test]
-async fn d_06_only_what_was_not_sent_can_be_rejected_and_a_rejection_says_why() {
+async fn d_23_only_what_was_not_sent_can_be_rejected_and_a_rejection_says_why() {
     let world = World::new();
     let kim = world.token("kim", Role::Approver).await;
     let viewer = world.token("lou", Role::Viewer).await;

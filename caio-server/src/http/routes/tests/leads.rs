@@ -70,7 +70,7 @@ async fn leads_are_listed_newest_first_and_counted_in_their_groups() {
 }
 
 #[tokio::test]
-async fn tl_1_a_timeline_holds_what_happened_to_this_person_alone() {
+async fn d_35_a_timeline_holds_what_happened_to_this_person_alone() {
     let world = World::new();
     let kim = world.token("kim", Role::Approver).await;
     let id = world.draft("al@example.com", DraftStatus::Pending).await;

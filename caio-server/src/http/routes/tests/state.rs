@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::http::testing::{World, nothing};
 
 #[tokio::test]
-async fn d_04_a_stop_sets_the_flag_and_says_what_it_reached() {
+async fn d_06_a_stop_sets_the_flag_and_says_what_it_reached() {
     let world = World::new();
     let kim = world.token("kim", Role::Operator).await;
     assert_eq!(world.read(&kim, "/api/stop").await["stopped"], false);
@@ -28,7 +28,7 @@ async fn d_04_a_stop_sets_the_flag_and_says_what_it_reached() {
 }
 
 #[tokio::test]
-async fn d_04_a_stop_that_a_provider_does_not_confirm_is_207_with_the_flag_set() {
+async fn d_06_a_stop_that_a_provider_does_not_confirm_is_207_with_the_flag_set() {
     // Nothing listens there.
     let world = World::with(&[
         ("INSTANTLY_API_KEY", "k"),
@@ -108,7 +108,7 @@ async fn a_token_is_shown_once_and_opens_nothing_once_revoked() {
 }
 
 #[tokio::test]
-async fn lists_come_in_pages_that_leave_nothing_out() {
+async fn d_19_lists_come_in_pages_that_leave_nothing_out() {
     let world = World::new();
     let kim = world.token("kim", Role::Viewer).await;
     for number in 0..5 {
@@ -182,4 +182,79 @@ async fn the_ledger_tells_what_is_not_there() {
     ] {
         world.expect(422, &kim, resolve, &wrong).await;
     }
+}
+
+#[tokio::test]
+async fn d_22_a_trigger_is_a_dry_run_unless_it_says_false_and_makes_a_batch_to_approve() {
+    let world = World::new();
+    let kim = world.token("kim", Role::Operator).await;
+    world.draft("lee@example.com", DraftStatus::Approved).await;
+    let trigger = "/api/operator/trigger";
+    let before = world.dump().await;
+    let dry = world.expect(200, &kim, trigger, &nothing()).await;
+    assert_eq!(
+        (&dry["dry_run"], &dry["motion"]),
+        (&json!(true), &json!("all"))
+    );
+    for wrong in [
+        json!({"dry_run": "false"}),
+        json!({"dry_run": 0}),
+        json!({"dry_run": null}),
+        json!({"motion": "everything"}),
+    ] {
+        world.expect(422, &kim, trigger, &wrong).await;
+    }
+    assert_eq!(world.dump().await, before, "a dry run writes nothing");
+    let live = json!({"dry_run": false, "motion": "outbound"});
+    let asked = world.expect(200, &kim, trigger, &live).await;
+    assert_eq!(
+        (&asked["pending_approval"], &asked["run_id"]),
+        (&json!(true), &json!(null))
+    );
+    let pending = world.read(&kim, "/api/operator/pending-batch").await;
+    assert_eq!(pending["batch_id"], asked["batch_id"]);
+    let approve = format!(
+        "/api/operator/approve-batch/{}",
+        pending["batch_id"].as_str().unwrap()
+    );
+    world
+        .expect(409, &kim, &approve, &json!({"approved_by": "x"}))
+        .await;
+    let right = json!({"digest": pending["digest"], "approved_by": "x"});
+    let approved = world.expect(200, &kim, &approve, &right).await;
+    assert_eq!(approved["batch"]["approved_by"], "kim");
+    // Approved, and still nothing goes: the layers say why.
+    let blocked = world.expect(200, &kim, trigger, &live).await;
+    assert_eq!(blocked["run_id"], json!(null));
+    assert!(!blocked["errors"].as_array().unwrap().is_empty());
+    let status = world.read(&kim, "/api/operator/status").await;
+    assert_eq!(
+        (&status["today"]["runs"], &status["emergency_stop"]),
+        (&json!(0), &json!(false))
+    );
+    assert_eq!(world.read(&kim, "/api/operator/history").await, json!([]));
+    assert_eq!(
+        world
+            .get(&kim, "/api/operator/history?limit=-1")
+            .await
+            .status,
+        422
+    );
+}
+
+#[tokio::test]
+async fn d_54_the_queue_counts_every_draft_and_shows_todays_limit() {
+    let world = World::new();
+    let kim = world.token("kim", Role::Viewer).await;
+    world.draft("a@example.com", DraftStatus::Pending).await;
+    world.draft("b@example.com", DraftStatus::Done).await;
+    let status = world.read(&kim, "/api/queue-status").await;
+    let drafts = &status["shadow_mode_emails"];
+    assert_eq!(
+        (&drafts["total"], &drafts["pending"], &drafts["out"]),
+        (&json!(2), &json!(1), &json!(1))
+    );
+    let operator = world.read(&kim, "/api/operator/status").await;
+    let limit = &operator["warmup_schedule"]["email_daily_limit"];
+    assert_eq!(&status["daily_limits"]["limit"], limit);
 }
