@@ -387,7 +387,6 @@ fn preflight_shows_evidence_for_each_row_and_fails_on_any() {
 }
 
 #[test]
-#[ignore = "needs the operator's and the webhooks' routes"]
 fn the_real_service_passes_its_own_smoke_test() {
     let service = Service::start();
     let (code, report) = smoke(&format!("http://{}", service.address));
