@@ -4,7 +4,7 @@ mod alerts;
 mod audit;
 mod batch;
 pub(crate) mod cadence;
-mod campaigns;
+pub(crate) mod campaigns;
 pub(crate) mod dispatch;
 mod drafts;
 mod env;

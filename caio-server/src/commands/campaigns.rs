@@ -108,7 +108,7 @@ async fn pause(context: &Context, which: &WhichCampaign) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn provider(context: &Context, wanted: Provider) -> Result<Arc<dyn Campaigns>> {
+pub(crate) fn provider(context: &Context, wanted: Provider) -> Result<Arc<dyn Campaigns>> {
     let all = context.campaigns()?;
     let found = all.into_iter().find(|it| it.provider() == wanted);
     found.ok_or_else(|| {
@@ -119,7 +119,11 @@ fn provider(context: &Context, wanted: Provider) -> Result<Arc<dyn Campaigns>> {
     })
 }
 
-async fn desk(context: &Context, store: Arc<dyn StateStore>, by: String) -> Result<Desk> {
+pub(crate) async fn desk(
+    context: &Context,
+    store: Arc<dyn StateStore>,
+    by: String,
+) -> Result<Desk> {
     let policy = context.policy(&*store).await?;
     let motion = Motion::Outbound;
     let inputs = dispatch::inputs(context, &*store, None, motion, &policy, Mode::Live).await?;

@@ -125,11 +125,10 @@ mod tests {
         for (path, item) in document["paths"].as_object().unwrap() {
             for (method, operation) in item.as_object().unwrap() {
                 for (status, _) in ANY {
-                    let content = &operation["responses"][status]["content"];
-                    assert!(
-                        content["application/problem+json"].is_object(),
-                        "{method} {path} {status}"
-                    );
+                    // Some answer with a body of their own, such as what a stop has reached.
+                    let content = operation["responses"][status]["content"].as_object();
+                    let is_described = content.is_some_and(|it| !it.is_empty());
+                    assert!(is_described, "{method} {path} {status}");
                 }
             }
         }

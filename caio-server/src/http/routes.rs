@@ -13,6 +13,7 @@ mod drafts;
 mod emails;
 mod health;
 mod history;
+mod instantly;
 mod leads;
 mod ledger;
 mod openapi;
@@ -61,6 +62,7 @@ pub(super) fn all() -> OpenApiRouter<Arc<Service>> {
         .merge(emails::routes())
         .merge(health::routes())
         .merge(history::routes())
+        .merge(instantly::routes())
         .merge(leads::routes())
         .merge(ledger::routes())
         .merge(openapi::routes())

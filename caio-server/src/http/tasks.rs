@@ -30,6 +30,7 @@ impl Tasks {
         tasks.every(service, "alerts.watch", Duration::from_mins(1), watch);
         tasks.every(service, "alerts.bounces", Duration::from_mins(15), bounces);
         tasks.every(service, "alerts.deliver", Duration::from_secs(5), deliver);
+        tasks.every(service, "cadence.sync", Duration::from_mins(5), follow_up);
         tasks.0.spawn(webhooks::work(Arc::clone(service)));
         tasks
     }
@@ -64,6 +65,12 @@ impl Tasks {
     pub(crate) async fn end(mut self) {
         self.0.shutdown().await;
     }
+}
+
+/// Begins the follow-ups of what was sent, ends and holds those that signals are about.
+async fn follow_up(service: Arc<Service>) -> Result<(), Failure> {
+    webhooks::follow_ups(&service)?.sync().await?;
+    Ok(())
 }
 
 async fn expire(service: Arc<Service>) -> Result<(), Failure> {

@@ -65,7 +65,7 @@ impl Webhooks {
 }
 
 /// The follow-ups that events end and hold.
-fn follow_ups(service: &Service) -> crate::exit::Result<Cadences<'_>> {
+pub(super) fn follow_ups(service: &Service) -> crate::exit::Result<Cadences<'_>> {
     let context = &service.context;
     Ok(Cadences {
         store: &*service.store,

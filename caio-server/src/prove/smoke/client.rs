@@ -6,6 +6,7 @@ use reqwest::header::HeaderMap;
 use reqwest::{Method, Url, redirect};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
+use tokio::io::AsyncReadExt;
 
 use super::Target;
 
@@ -92,6 +93,8 @@ pub(super) struct Answer {
     pub(super) status: Option<u16>,
     pub(super) body: String,
     pub(super) error: Option<String>,
+    /// Why a socket was closed as soon as it was open.
+    pub(super) closed: Option<u16>,
     headers: HeaderMap,
 }
 
@@ -185,10 +188,16 @@ impl Client {
         }
         let mut response = request.send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        if status == 101 {
+            return Ok(Answer {
+                status: Some(status),
+                closed: first_close(response.upgrade().await?).await,
+                headers,
+                ..Answer::default()
+            });
+        }
         let mut body = Vec::new();
-        // An upgraded connection has no end.
-        while status != 101
-            && body.len() <= LARGEST
+        while body.len() <= LARGEST
             && let Some(chunk) = response.chunk().await?
         {
             body.extend_from_slice(&chunk);
@@ -197,7 +206,19 @@ impl Client {
             status: Some(status),
             body: String::from_utf8_lossy(&body).into_owned(),
             error: None,
+            closed: None,
             headers,
         })
     }
+}
+
+/// The code of the first frame of a socket, where that closes it.
+async fn first_close(mut socket: reqwest::Upgraded) -> Option<u16> {
+    let mut frame = [0; 4];
+    let read = socket.read_exact(&mut frame);
+    let read = tokio::time::timeout(Duration::from_secs(5), read).await;
+    read.ok()?.ok()?;
+    // A final frame that closes, unmasked, with at least a code.
+    let [kind, length, high, low] = frame;
+    (kind == 0x88 && length >= 2).then(|| u16::from_be_bytes([high, low]))
 }
