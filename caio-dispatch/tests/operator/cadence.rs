@@ -392,7 +392,7 @@ async fn a_day_is_the_business_day_across_midnight_and_the_change_of_clocks() {
         days.world
             .clock
             .advance(at(sent).duration_since(days.world.clock.now()));
-        days.world.commit(vec![lead(&person(0), true)]).await;
+        days.world.commit(lead(&person(0), true)).await;
         days.cadences()
             .enroll(&person(0), Some(at(sent)))
             .await
@@ -489,7 +489,7 @@ proptest! {
 async fn nothing_is_due_for_a_first_touch_that_is_not_known_as_sent() {
     let mut days = Days::new(one_world());
     for number in 0..2 {
-        days.world.commit(vec![lead(&person(number), true)]).await;
+        days.world.commit(lead(&person(number), true)).await;
     }
     let batch = days.world.approved(2).await;
     days.execute(&batch, Motion::Outbound).await.unwrap();

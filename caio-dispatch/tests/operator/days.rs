@@ -78,7 +78,7 @@ impl Days {
     /// First e-mails to so many people, on their way and sent at once.
     pub(crate) async fn begin(&mut self, people: usize) {
         for number in 0..people {
-            self.world.commit(vec![lead(&person(number), true)]).await;
+            self.world.commit(lead(&person(number), true)).await;
         }
         let batch = self.world.approved(people).await;
         self.we_send().await;
@@ -219,7 +219,7 @@ impl Days {
     }
 }
 
-pub(crate) fn lead(person: &EmailKey, has_profile: bool) -> Write {
+pub(crate) fn lead(person: &EmailKey, has_profile: bool) -> Vec<Write> {
     let record = LeadRecord {
         lead: Lead {
             key: person.clone(),
@@ -254,11 +254,7 @@ pub(crate) fn lead(person: &EmailKey, has_profile: bool) -> Write {
         draft: None,
         updated_at: String::new(),
     };
-    Write::Put {
-        key: records::lead(person),
-        value: serde_json::to_vec(&record).unwrap(),
-        expires_in: None,
-    }
+    records::put_lead(&record).unwrap()
 }
 
 pub(crate) fn one_world() -> World {
