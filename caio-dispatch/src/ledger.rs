@@ -162,15 +162,6 @@ impl LedgerEntry {
         records::ledger(&self.id)
     }
 
-    /// The write that stores it, where its index entries stand already.
-    pub fn put(&self) -> Result<Write> {
-        Ok(Write::Put {
-            key: self.key(),
-            value: serde_json::to_vec(self)?,
-            expires_in: None,
-        })
-    }
-
     /// Writes that store it and its index entries.
     pub fn writes(&self) -> Result<Vec<Write>> {
         let key = self.key();
@@ -180,7 +171,11 @@ impl LedgerEntry {
             records::ledger_of_batch(&self.batch),
             records::ledger_of_person(&self.item.recipient),
         ];
-        let mut writes = vec![self.put()?];
+        let mut writes = vec![Write::Put {
+            key: key.clone(),
+            value: serde_json::to_vec(self)?,
+            expires_in: None,
+        }];
         writes.extend(indexes.map(|index| Write::Index {
             index,
             order: order.clone(),

@@ -10,6 +10,7 @@ use caio_core::batch::{Batch, NewBatch};
 use caio_core::terms::{Motion, Provider};
 use caio_dispatch::channel::RecordingChannel;
 use caio_dispatch::operator::{Operator, Permits};
+use caio_dispatch::reindex::Reindex;
 use caio_dispatch::{ledger, plan, records};
 use caio_state::{CommitOutcome, Key, StateStore, StateStoreExt, StoreError, Txn, Write};
 use jiff::SignedDuration;
@@ -278,5 +279,13 @@ async fn two_batches_through_two_providers_stay_within_one_limit() {
                 .len();
         }
         assert_eq!(entries, CAP);
+        // Every index says what the records say, of what is sent at once as well.
+        let reindex = Reindex {
+            store: &*world.store,
+            ids: &*world.ids,
+            dry_run: true,
+        };
+        let drift = reindex.run().await.unwrap();
+        assert!(drift.is_none(), "{}: {drift:?}", world.store);
     }
 }
