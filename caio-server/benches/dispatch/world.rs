@@ -249,6 +249,7 @@ impl World {
             limits: LimitPolicy {
                 email_per_day: 1_000_000,
                 email_per_hour: Some(1_000_000),
+                email_per_domain_hour: Some(1_000_000),
                 email_per_month: Some(1_000_000),
                 per_campaign: Some(1_000_000),
                 ..LimitPolicy::default()
