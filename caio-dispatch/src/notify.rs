@@ -2,7 +2,7 @@
 //!
 //! Raising an alert is one write ([`Alerts::raise`]); delivering it happens beside everything else, with
 //! time-outs of its own ([`Drain`]). A channel's answer means one of four things
-//! ([`Told`](caio_core::escalation::Told)), as a provider's does.
+//! ([`Told`]), as a provider's does.
 
 mod drain;
 mod notes;
