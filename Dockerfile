@@ -1,4 +1,4 @@
-# One static-ish binary on a base without a shell. Build: docker build -t caio .
+# One binary on a base without a shell. Build: docker build -t caio .
 FROM rust:1.95-bookworm AS build
 WORKDIR /src
 COPY . .

@@ -164,7 +164,7 @@ export function live(refresh) {
   const later = () => { soon ??= setTimeout(() => { soon = null; all(); }, 500); };
   const news = new EventSource("/api/events");
   news.onmessage = later;
-  for (const kind of ["history", "stop", "counts", "refresh"]) news.addEventListener(kind, later);
+  for (const kind of ["event", "stop", "pending"]) news.addEventListener(kind, later);
   news.onopen = () => { document.documentElement.dataset.live = "true"; };
   news.onerror = () => { document.documentElement.dataset.live = "false"; };
   setInterval(all, 30000);
