@@ -8,7 +8,7 @@ use jiff::civil::Date;
     after_help = "Example: caio rehearse --from hive:.hive-mind --days 14\nThe store is only read. Limits, ramp and time zone are those of the settings here."
 )]
 pub(crate) struct RehearseArgs {
-    /// What the old system has kept: hive:FOLDER, redis://HOST or sqlite:FILE
+    /// What the old system has kept: `hive:FOLDER`, `redis://HOST` or `sqlite:FILE`
     #[arg(long, value_name = "STORE")]
     pub(crate) from: String,
     /// So many days, up to the last one
