@@ -22,7 +22,7 @@ pub(crate) fn place(sandbox: &Sandbox) -> Place {
         .variable("INSTANTLY_API_KEY", "planted-secret")
         .variable("INSTANTLY_BASE_URL", &format!("{base}/instantly/api/v2"))
         .variable("CAIO_SEAL_KEYS", SEAL)
-        .variable("CAIO_LEASE_MS", "300")
+        .variable("CAIO_LEASE_MS", "20000")
         .variable("CAIO_SETTLES_WITHIN", "0")
         .variable("CAIO_COEXIST", "off");
     std::fs::create_dir(place.path("config")).unwrap();
@@ -279,8 +279,7 @@ fn one_move_stops_what_is_here_and_what_is_there() {
 #[test]
 fn what_nobody_knows_is_found_out_or_decided() {
     let sandbox = Sandbox::start();
-    // Looking again takes longer than the short lease of the other tests.
-    let place = place(&sandbox).variable("CAIO_LEASE_MS", "20000");
+    let place = place(&sandbox);
     let id = approved(&place);
     // The upload has no effect, nor has the look that follows an answer.
     for operation in ["add_leads", "list_leads"] {

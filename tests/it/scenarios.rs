@@ -58,9 +58,7 @@ fn scenario_01_two_processes_on_one_batch_upload_it_once() {
     let redis = format!("redis://127.0.0.1:{}?prefix=caio-test", server.port());
     for store in ["sqlite:.caio/caio.db", &redis] {
         let sandbox = Sandbox::start();
-        let place = place(&sandbox)
-            .variable("CAIO_STORE", store)
-            .variable("CAIO_LEASE_MS", "20000");
+        let place = place(&sandbox).variable("CAIO_STORE", store);
         let id = approved(&place);
         let args = ["dispatch", "--live", "--batch", &id];
         let start = || {

@@ -236,6 +236,8 @@ fn one(point: Point, sandbox: &Sandbox, place: &Place, dice: &mut Dice) -> Ended
 /// A place like `template`, which has an approved batch, over that store.
 fn like(template: &Place, sandbox: &Sandbox, url: Option<&str>, dice: &mut Dice) -> Place {
     let place = place(sandbox)
+        // Whoever takes over waits for the end of the lease that the killed one held.
+        .variable("CAIO_LEASE_MS", "300")
         .variable("CAIO_IN_FLIGHT", &(1 + dice.roll(4)).to_string())
         .variable(
             "CAIO_LEADS_PER_CALL",

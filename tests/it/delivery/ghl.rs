@@ -13,8 +13,6 @@ const LIVE: &[&str] = &["dispatch", "--live", "--send-now"];
 /// A place that may send through both.
 fn place(sandbox: &Sandbox) -> Place {
     let place = super::place(sandbox)
-        // Three calls a message, at the provider's pace: longer than the short lease of other tests.
-        .variable("CAIO_LEASE_MS", "20000")
         .variable("GHL_PROD_API_KEY", "pit-planted")
         .variable("GHL_LOCATION_ID", "loc1")
         .variable("GHL_FROM_EMAIL", "ann@warm.example.com")

@@ -80,7 +80,6 @@ fn scenario_24_a_stop_from_elsewhere_ends_a_run_that_is_under_way() {
     let redis = |name: &str| format!("redis://127.0.0.1:{}?prefix={name}", server.port());
     for (name, store) in [("sqlite", None), ("redis", Some(redis("stop")))] {
         let mut place = place(&sandbox)
-            .variable("CAIO_LEASE_MS", "20000")
             .variable("CAIO_IN_FLIGHT", &PERMITS.to_string())
             .variable("CAIO_LEADS_PER_CALL", "1");
         if let Some(url) = &store {
@@ -91,7 +90,6 @@ fn scenario_24_a_stop_from_elsewhere_ends_a_run_that_is_under_way() {
         stopped_in_mid_run(&sandbox, &place, stop, resume);
     }
     let place = place(&sandbox)
-        .variable("CAIO_LEASE_MS", "20000")
         .variable("CAIO_IN_FLIGHT", &PERMITS.to_string())
         .variable("CAIO_LEADS_PER_CALL", "1");
     let put = || place.write(".caio/STOP", "");
