@@ -22,7 +22,7 @@ pub(crate) fn table(document: &OpenApi) -> String {
 
 fn line(method: &str, path: &str, operation: &Value) -> String {
     let what = operation["summary"].as_str().unwrap_or("");
-    let what = what.replace('|', "\\|");
+    let what = what.replace('|', "\\|").replace('\n', " ");
     let who = who(&operation["security"]);
     format!(
         "| {} | `{path}` | {who} | {what} |\n",

@@ -11,8 +11,8 @@ use caio_core::draft::DraftStatus;
 use caio_core::time::rfc3339;
 use caio_dispatch::access::Holder;
 use caio_dispatch::history::{self, Event};
-use caio_dispatch::{access, batches, review};
-use caio_state::stop;
+use caio_dispatch::{DispatchError, access, batches, review};
+use caio_state::{StateStore, stop};
 use jiff::SignedDuration;
 use serde::Serialize;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, broadcast, watch};
@@ -140,15 +140,25 @@ pub(super) async fn look(service: Arc<Service>) -> Result<(), Failure> {
         let _ = live.news.send(Arc::new(News::Stop { stopped }));
     }
     if is_changed {
-        let pending = Pending {
-            drafts: review::count(store, DraftStatus::Pending).await?,
-            batches: batches::list(store, BatchStatus::Pending).await?.len(),
-        };
+        let pending = pending(store).await?;
         if told.pending.replace(pending) != Some(pending) {
             let _ = live.news.send(Arc::new(News::Pending(pending)));
         }
     }
     Ok(())
+}
+
+/// How things stand, for somebody who comes in: what changes after that is told to everybody.
+async fn standing(store: &dyn StateStore) -> Result<[News; 2], DispatchError> {
+    let stopped = stop::read(store).await?.is_some();
+    Ok([News::Stop { stopped }, News::Pending(pending(store).await?)])
+}
+
+async fn pending(store: &dyn StateStore) -> Result<Pending, DispatchError> {
+    Ok(Pending {
+        drafts: review::count(store, DraftStatus::Pending).await?,
+        batches: batches::list(store, BatchStatus::Pending).await?.len(),
+    })
 }
 
 /// Whether a listener may hear more: who came in with a token that was revoked just now may not.

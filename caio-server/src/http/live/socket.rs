@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
@@ -101,9 +102,9 @@ fn tickets(service: &Service) -> Tickets<'_> {
     get, path = "/ws", tag = "live", security(()), params(Opening),
     responses(
         (status = 101, description = "The socket"),
-        (status = 400, description = "No WebSocket handshake"),
+        (status = 400, description = "No WebSocket handshake", body = ProblemDocument),
         (status = 403, description = "A page of another site", body = ProblemDocument),
-        (status = 426, description = "No WebSocket handshake"),
+        (status = 426, description = "A connection that cannot become a socket", body = ProblemDocument),
         (status = 503, description = "Too many listeners", body = ProblemDocument),
     )
 )]
@@ -111,8 +112,10 @@ async fn open(
     State(service): State<Arc<Service>>,
     headers: HeaderMap,
     Asked(opening): Asked<Opening>,
-    upgrade: WebSocketUpgrade,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response> {
+    let upgrade = upgrade
+        .map_err(|error| Problem::new(error.status(), "live.handshake", error.body_text()))?;
     if !is_ours(&service, &headers)? {
         return Err(Problem::new(
             StatusCode::FORBIDDEN,

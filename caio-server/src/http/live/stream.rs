@@ -9,7 +9,9 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event as Sent, KeepAlive, Sse};
 use caio_dispatch::history::{self, Event};
 use futures_util::stream::{self, Stream};
+use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -28,6 +30,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Service>> {
 struct Listener {
     service: Arc<Service>,
     holder: Option<caio_dispatch::access::Holder>,
+    standing: std::array::IntoIter<News, 2>,
     missed: std::vec::IntoIter<Event>,
     seen: Option<String>,
     news: broadcast::Receiver<Arc<News>>,
@@ -35,13 +38,24 @@ struct Listener {
     _place: OwnedSemaphorePermit,
 }
 
-/// What happens, as it happens: `event`, `stop` and `pending`. With `Last-Event-ID`, what was missed
-/// comes first.
+/// One server-sent event, field by field.
+#[derive(Debug, Serialize, ToSchema)]
+struct ServerSent {
+    /// `event`, `pending` or `stop`.
+    event: String,
+    /// A JSON object: what happened, as `/api/history` shows it; `{"drafts", "batches"}`; or `{"stopped"}`.
+    data: String,
+    /// Of what happened, for `Last-Event-ID`.
+    id: Option<String>,
+}
+
+/// What happens, as it happens: `event`, `stop` and `pending`. How `stop` and `pending` stand comes
+/// first, then, with `Last-Event-ID`, what was missed.
 #[utoipa::path(
     get, path = "/api/events", tag = "live", security(("token" = ["viewer"])),
     params(("Last-Event-ID" = Option<String>, Header, description = "The event that was seen last")),
     responses(
-        (status = 200, description = "Server-sent events", content_type = "text/event-stream", body = String),
+        (status = 200, description = "Server-sent events", content_type = "text/event-stream", body = ServerSent),
         (status = 503, description = "Too many listeners", body = ProblemDocument),
     )
 )]
@@ -62,6 +76,7 @@ async fn events(
         None => Vec::new(),
     };
     let listener = Listener {
+        standing: super::standing(&*service.store).await?.into_iter(),
         seen: missed.last().map(Event::place),
         missed: missed.into_iter(),
         news,
@@ -80,8 +95,9 @@ pub(super) fn full() -> Problem {
 }
 
 async fn next(mut listener: Listener) -> Option<(Result<Sent, Infallible>, Listener)> {
-    if let Some(event) = listener.missed.next() {
-        return Some((Ok(sent(&News::Event(event))), listener));
+    let first = listener.standing.next();
+    if let Some(news) = first.or_else(|| listener.missed.next().map(News::Event)) {
+        return Some((Ok(sent(&news)), listener));
     }
     loop {
         let news = tokio::select! {

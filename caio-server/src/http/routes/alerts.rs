@@ -89,6 +89,7 @@ struct Alerts {
 
 /// An alert that somebody has seen.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AlertSeen)]
 struct Seen {
     /// The alert.
     alert: Shown,

@@ -100,6 +100,7 @@ struct Which {
 
 /// What has changed.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = CadenceTaken)]
 struct Taken {
     /// Ended.
     exited: Vec<String>,

@@ -200,8 +200,10 @@ struct Rejecting {
 #[schema(as = EmailRejection)]
 struct Rejection {
     /// In words; also in the query.
+    #[schema(example = "they are not what we look for")]
     reason: Option<String>,
     /// One of the tags; also in the query.
+    #[schema(example = "icp_mismatch")]
     rejection_tag: Option<String>,
 }
 

@@ -157,7 +157,7 @@ async fn summary(State(service): State<Arc<Service>>) -> Result<Json<BTreeMap<St
 /// Everything that happened around one person.
 #[utoipa::path(
     get, path = "/api/leads/{email}/timeline", tag = "leads", security(("token" = ["viewer"])),
-    params(("email" = String, Path, description = "An address")),
+    params(("email" = String, Path, description = "An address", format = "email", example = "lee@example.com")),
     responses((status = 200, body = Timeline), (status = 422, body = ProblemDocument))
 )]
 async fn timeline_of(State(service): State<Arc<Service>>, Id(email): Id) -> Result<Json<Timeline>> {

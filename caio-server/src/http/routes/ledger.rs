@@ -37,6 +37,7 @@ struct Which {
     /// Of this batch alone.
     batch: Option<String>,
     /// To this person alone.
+    #[param(format = "email")]
     email: Option<String>,
     /// Entries a page, 1 to 500; 50 where it is not given.
     #[param(minimum = 1, maximum = 500)]
@@ -58,7 +59,7 @@ struct Entries {
 
 /// One delivery.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = LedgerEntry)]
+#[schema(as = LedgerOne)]
 struct Entry {
     /// It.
     entry: LedgerEntry,
@@ -89,6 +90,7 @@ struct Finding {
     /// Whether it went out.
     outcome: Found,
     /// How that is known.
+    #[schema(min_length = 1, example = "the provider's support has looked it up")]
     reason: String,
 }
 

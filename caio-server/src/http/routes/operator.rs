@@ -100,6 +100,7 @@ struct Ramp {
 
 /// What today has seen.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SeenToday)]
 struct Seen {
     /// E-mails sent or reserved.
     outbound_email: u64,

@@ -43,6 +43,7 @@ struct Which {
 #[into_params(parameter_in = Query)]
 struct Whom {
     /// An address.
+    #[param(format = "email", example = "lee@example.com")]
     email: String,
 }
 
@@ -98,6 +99,7 @@ struct Entries {
 #[serde(deny_unknown_fields)]
 struct New {
     /// An address, or a domain with everything below it.
+    #[schema(example = "lee@example.com")]
     who: String,
     /// The whole company of an address or domain.
     #[serde(default)]

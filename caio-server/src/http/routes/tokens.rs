@@ -65,6 +65,7 @@ struct Tokens {
 #[serde(deny_unknown_fields)]
 struct New {
     /// Whose it is.
+    #[schema(example = "lee")]
     name: String,
     /// What it may do.
     role: Role,

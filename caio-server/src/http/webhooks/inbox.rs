@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
-use axum::http::Uri;
+use axum::extract::State;
 use caio_core::time::rfc3339;
 use caio_core::webhook::signature::Proof;
 use caio_core::webhook::{Kind, Source, Trust};
@@ -19,11 +17,10 @@ use utoipa_axum::routes;
 
 use super::follow_ups;
 use crate::http::access::Principal;
+use crate::http::input::{Asked, Body, Id};
+use crate::http::paging;
 use crate::http::problem::{Problem, Result};
 use crate::http::service::Service;
-
-/// Most events of one answer.
-const MOST: usize = 500;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Service>> {
     OpenApiRouter::new()
@@ -39,14 +36,15 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Service>> {
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct Asked {
+struct Which {
     /// applied, dead, dismissed, held or pending
     state: Option<String>,
     /// Received from then on, RFC 3339.
     from: Option<String>,
     /// Received before, RFC 3339.
     until: Option<String>,
-    /// At most so many, up to 500.
+    /// 1 to 500; 50 where it is not given.
+    #[param(minimum = 1, maximum = 500)]
     limit: Option<usize>,
 }
 
@@ -55,6 +53,7 @@ struct Asked {
 #[serde(deny_unknown_fields)]
 struct Again {
     /// applied, dead or pending
+    #[schema(example = "dead")]
     state: Option<String>,
     /// Received from then on, RFC 3339.
     from: Option<String>,
@@ -104,6 +103,7 @@ impl From<&StoredEvent> for Listed {
 
 /// Events, the newest first.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = WebhookEvents)]
 struct Events {
     events: Vec<Listed>,
     count: usize,
@@ -169,18 +169,19 @@ fn decide<'a>(
 
 /// Events that arrived, the newest first, without their bodies.
 #[utoipa::path(
-    get, path = "/api/webhooks", tag = "webhooks", params(Asked), security(("token" = ["viewer"])),
+    get, path = "/api/webhooks", tag = "webhooks", params(Which), security(("token" = ["viewer"])),
     responses((status = 200, body = Events), (status = 422, description = "A word that is off"))
 )]
-async fn list(State(service): State<Arc<Service>>, uri: Uri) -> Result<Json<Events>> {
-    let Query(asked) = Query::<Asked>::try_from_uri(&uri)
-        .map_err(|error| Problem::invalid("request.query", error.body_text()))?;
+async fn list(
+    State(service): State<Arc<Service>>,
+    Asked(asked): Asked<Which>,
+) -> Result<Json<Events>> {
+    let limit = paging::size(asked.limit)?;
     let wanted = wanted(
         asked.state.as_deref(),
         asked.from.as_deref(),
         asked.until.as_deref(),
     )?;
-    let limit = asked.limit.unwrap_or(100).clamp(1, MOST);
     let events = inbox::list(&*service.store, &wanted, limit).await?;
     let events: Vec<Listed> = events.iter().map(Listed::from).collect();
     Ok(Json(Events {
@@ -195,7 +196,7 @@ async fn list(State(service): State<Arc<Service>>, uri: Uri) -> Result<Json<Even
     params(("id" = String, Path, description = "Its id")),
     responses((status = 200, body = Whole), (status = 404, description = "No such event"))
 )]
-async fn show(State(service): State<Arc<Service>>, Path(id): Path<String>) -> Result<Json<Whole>> {
+async fn show(State(service): State<Arc<Service>>, Id(id): Id) -> Result<Json<Whole>> {
     let (event, _) = inbox::one(&*service.store, &id).await?;
     Ok(Json(Whole {
         event: Listed::from(&event),
@@ -216,7 +217,7 @@ async fn show(State(service): State<Arc<Service>>, Path(id): Path<String>) -> Re
 async fn replay(
     State(service): State<Arc<Service>>,
     principal: Principal,
-    Path(id): Path<String>,
+    Id(id): Id,
 ) -> Result<Json<Stands>> {
     let state = decide(&service, &principal, &follow_ups(&service)?)
         .replay(&id)
@@ -233,10 +234,8 @@ async fn replay(
 async fn replay_all(
     State(service): State<Arc<Service>>,
     principal: Principal,
-    body: Bytes,
+    Body(again): Body<Again>,
 ) -> Result<Json<All>> {
-    let again: Again = serde_json::from_slice(&body)
-        .map_err(|error| Problem::invalid("request.body", error.to_string()))?;
     let Again { state, from, until } = &again;
     if state.is_none() && from.is_none() && until.is_none() {
         let what = "say which events: state, from or until";
@@ -268,7 +267,7 @@ async fn replay_all(
 async fn accept(
     State(service): State<Arc<Service>>,
     principal: Principal,
-    Path(id): Path<String>,
+    Id(id): Id,
 ) -> Result<Json<Stands>> {
     let state = decide(&service, &principal, &follow_ups(&service)?)
         .accept(&id)
@@ -288,7 +287,7 @@ async fn accept(
 async fn dismiss(
     State(service): State<Arc<Service>>,
     principal: Principal,
-    Path(id): Path<String>,
+    Id(id): Id,
 ) -> Result<Json<Stands>> {
     let state = decide(&service, &principal, &follow_ups(&service)?)
         .dismiss(&id)

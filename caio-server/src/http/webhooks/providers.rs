@@ -124,7 +124,7 @@ macro_rules! instantly {
         $($(#[$doc])*
         #[utoipa::path(
             post, path = $path, tag = "webhooks", security(("provider" = [])),
-            request_body(content = Value, content_type = "application/json"),
+            request_body(content = BTreeMap<String, Value>, content_type = "application/json"),
             responses(
                 (status = 200, body = Taken, description = "Stored"),
                 (status = 400, description = "No JSON object"),
@@ -176,7 +176,7 @@ async fn heyreach_event(service: &Service, came: Came) -> Result<Json<Value>> {
 #[utoipa::path(
     post, path = "/webhooks/heyreach", tag = "webhooks", security(("provider" = [])),
     params(("key" = Option<String>, Query, description = "The key, as nothing else can carry it")),
-    request_body(content = Value, content_type = "application/json"),
+    request_body(content = BTreeMap<String, Value>, content_type = "application/json"),
     responses(
         (status = 200, description = "Stored"), (status = 400, description = "No JSON object"),
         (status = 401, description = "Not proven"), (status = 413, description = "Longer than 256 KiB"),
@@ -196,7 +196,7 @@ async fn heyreach(
 #[utoipa::path(
     post, path = "/webhooks/heyreach/{key}", tag = "webhooks", security(("provider" = [])),
     params(("key" = String, Path, description = "The key")),
-    request_body(content = Value, content_type = "application/json"),
+    request_body(content = BTreeMap<String, Value>, content_type = "application/json"),
     responses(
         (status = 200, description = "Stored"), (status = 400, description = "No JSON object"),
         (status = 401, description = "Not proven"), (status = 413, description = "Longer than 256 KiB"),
@@ -242,7 +242,7 @@ async fn rb2b_event(service: &Service, came: Came) -> Result<Json<Value>> {
 #[utoipa::path(
     post, path = "/webhooks/rb2b", tag = "webhooks", security(("provider" = [])),
     params(("key" = Option<String>, Query, description = "The key, as nothing else can carry it")),
-    request_body(content = Value, content_type = "application/json"),
+    request_body(content = BTreeMap<String, Value>, content_type = "application/json"),
     responses(
         (status = 200, description = "Stored, whatever it is"), (status = 401, description = "Not proven"),
         (status = 413, description = "Longer than 256 KiB"), (status = 503, description = "No key is set up"),
@@ -261,7 +261,7 @@ async fn rb2b(
 #[utoipa::path(
     post, path = "/webhooks/rb2b/{key}", tag = "webhooks", security(("provider" = [])),
     params(("key" = String, Path, description = "The key")),
-    request_body(content = Value, content_type = "application/json"),
+    request_body(content = BTreeMap<String, Value>, content_type = "application/json"),
     responses(
         (status = 200, description = "Stored, whatever it is"), (status = 401, description = "Not proven"),
         (status = 413, description = "Longer than 256 KiB"), (status = 503, description = "No key is set up"),
@@ -279,7 +279,7 @@ async fn rb2b_keyed(
 /// A row that Clay has enriched.
 #[utoipa::path(
     post, path = "/webhooks/clay", tag = "webhooks", security(("provider" = [])),
-    request_body(content = Value, content_type = "application/json"),
+    request_body(content = BTreeMap<String, Value>, content_type = "application/json"),
     responses(
         (status = 200, description = "Stored"), (status = 400, description = "No JSON object"),
         (status = 401, description = "Not proven"), (status = 413, description = "Longer than 256 KiB"),
@@ -301,7 +301,7 @@ async fn clay(
 /// cannot be stored.
 #[utoipa::path(
     post, path = "/webhooks/ghl", tag = "webhooks", security(("provider" = [])),
-    request_body(content = Value, content_type = "application/json"),
+    request_body(content = BTreeMap<String, Value>, content_type = "application/json"),
     responses(
         (status = 200, body = Taken, description = "Stored"), (status = 400, description = "No JSON object"),
         (status = 401, description = "Not proven"), (status = 413, description = "Longer than 256 KiB"),
@@ -333,7 +333,7 @@ async fn ghl(
 /// A row that Clay has enriched, at the address that the Python system's tables call, with a token.
 #[utoipa::path(
     post, path = "/api/clay-callback", tag = "webhooks", security(("token" = ["operator"])),
-    request_body(content = Value, content_type = "application/json"),
+    request_body(content = BTreeMap<String, Value>, content_type = "application/json"),
     responses((status = 200, description = "Stored"), (status = 400, description = "No JSON object"))
 )]
 async fn clay_callback(

@@ -104,3 +104,55 @@ fn the_table_of_routes_in_the_documentation_is_that_of_the_routes() {
     let is_right = include_str!("../../../../../docs/api.md").contains(&table);
     kept(is_right, "api.md", &table);
 }
+
+/// Names under which the sources describe types, as often as they do.
+fn described(folder: &std::path::Path, names: &mut Vec<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            described(&path, names);
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let (mut is_described, mut given) = (false, None);
+        for line in text.lines().map(str::trim_start) {
+            is_described |= line.starts_with("#[") && line.contains("ToSchema");
+            if let Some((_, rest)) = line.split_once("schema(as = ") {
+                given = rest.split([')', ',']).next().map(str::to_owned);
+            }
+            let words = line
+                .split_whitespace()
+                .skip_while(|it| it.starts_with("pub"));
+            let mut words = words.skip_while(|it| *it != "struct" && *it != "enum");
+            if let (Some(_), Some(name), false) =
+                (words.next(), words.next(), line.starts_with('/'))
+            {
+                let plain = name
+                    .split(['<', '(', ';'])
+                    .next()
+                    .unwrap_or(name)
+                    .to_owned();
+                let name = given.take().unwrap_or(plain);
+                names.extend(std::mem::take(&mut is_described).then_some(name));
+            }
+        }
+    }
+}
+
+#[test]
+fn no_two_types_are_described_under_one_name() {
+    let mut names = Vec::new();
+    for member in ["caio-core", "caio-dispatch", "caio-server"] {
+        let folder = format!("{}/../{member}/src", env!("CARGO_MANIFEST_DIR"));
+        described(std::path::Path::new(&folder), &mut names);
+    }
+    assert!(names.len() > 100, "{names:?}");
+    names.sort();
+    let twice: Vec<&String> = (names
+        .windows(2)
+        .filter(|it| it[0] == it[1])
+        .map(|it| &it[0]))
+    .collect();
+    // The later one would replace the earlier one without a word.
+    assert!(twice.is_empty(), "{twice:?}");
+}

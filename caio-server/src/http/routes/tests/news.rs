@@ -35,7 +35,7 @@ async fn a_ticket_opens_one_socket() {
 }
 
 #[tokio::test]
-async fn a_stream_begins_with_what_was_missed_and_goes_on_with_what_happens() {
+async fn a_stream_begins_with_how_things_stand_and_what_was_missed() {
     let world = World::new();
     let kim = world.token("kim", Role::Approver).await;
     let reject = |id: String| format!("/api/emails/{id}/reject?reason=x&rejection_tag=other");
@@ -57,9 +57,18 @@ async fn a_stream_begins_with_what_was_missed_and_goes_on_with_what_happens() {
         let frame = body.frame().await.unwrap().unwrap();
         String::from_utf8(frame.into_data().unwrap().to_vec()).unwrap()
     };
+    let stands = (next().await, next().await);
+    assert!(
+        stands.0.contains("event: stop") && stands.0.contains(r#"{"stopped":false}"#),
+        "{stands:?}"
+    );
+    assert!(
+        stands.1.contains("event: pending") && stands.1.contains(r#"{"drafts":0,"batches":0}"#),
+        "{stands:?}"
+    );
     assert!(
         next().await.contains(&missed),
-        "what was missed comes first"
+        "what was missed comes before what happens"
     );
     let fresh = world.draft("c@example.com", DraftStatus::Pending).await;
     world
