@@ -42,6 +42,13 @@ const BACKEND: &str = "redis";
 /// Transactions sent in one round trip.
 const TOGETHER: usize = 256;
 
+/// Transactions in one call of the script, and their guards and writes: nobody else is served meanwhile.
+const IN_ONE_CALL: usize = 64;
+const OPERATIONS: usize = 4_000;
+
+/// Values from which on one command for all is cheaper than one for each.
+const MANY: usize = 4;
+
 /// State in Redis.
 pub struct RedisStore {
     access: Access,
@@ -138,6 +145,18 @@ impl RedisStore {
             return Ok(Vec::new());
         }
         self.check_environment().await?;
+        if names.len() >= MANY {
+            let mut pipeline = Pipeline::with_capacity(2);
+            pipeline.atomic().mget(names).exists(names);
+            let (values, there): (Vec<Option<Vec<u8>>>, usize) = self
+                .within(async |mut connection| pipeline.query_async(&mut connection).await)
+                .await?
+                .map_err(unavailable)?;
+            if values.iter().flatten().count() == there {
+                return Ok(values);
+            }
+            // One of another kind, which looks absent here; asked for by itself it says so.
+        }
         let mut pipeline = Pipeline::with_capacity(names.len());
         for name in names {
             pipeline.get(name);
@@ -217,20 +236,23 @@ impl RedisStore {
         Ok(names)
     }
 
-    /// Sends transactions in one round trip; the script is loaded where it is missing.
+    /// Sends transactions in one round trip, so many in one call of the script at most; the script is
+    /// loaded where it is missing.
     async fn send(
         &self,
         connection: &mut ConnectionManager,
         txns: &[Txn],
-    ) -> Result<Vec<(String, u64)>, Sent> {
+        most: usize,
+    ) -> Result<Vec<String>, Sent> {
         let seen = self.seen.load(Ordering::SeqCst);
-        let mut pipeline = Pipeline::with_capacity(txns.len() + 1);
+        let calls = groups(txns, most);
+        let mut pipeline = Pipeline::with_capacity(calls.len() + 1);
         let frame = Frame {
             outcome_ms: TXN_HOURS.unsigned_abs() * 3_600_000,
             seen,
         };
-        for txn in txns {
-            pipeline.add_command(script::command(&self.script, &self.names, txn, frame));
+        for txns in &calls {
+            pipeline.add_command(script::command(&self.script, &self.names, txns, frame));
         }
         if self.options.replicas > 0 {
             // Short enough that loading the script and asking again fits.
@@ -252,7 +274,7 @@ impl RedisStore {
                 .map_err(Sent::Not)?;
             answer = pipeline.query_async(connection).await;
         }
-        let mut values = answer.map_err(|error| Sent::of(error, txns.len()))?;
+        let mut values = answer.map_err(|error| Sent::of(error, calls.len()))?;
         if self.options.replicas > 0 {
             let acknowledged: u32 = values
                 .pop()
@@ -265,33 +287,41 @@ impl RedisStore {
                 )));
             }
         }
-        let answers: Result<Vec<(String, u64)>, _> =
-            values.into_iter().map(redis::from_redis_value).collect();
-        let answers = answers.map_err(|error| Sent::Maybe(error.to_string()))?;
-        if let Some((_, found)) = answers.iter().find(|(answer, _)| answer == "lost") {
-            self.lost.store(true, Ordering::SeqCst);
-            return Err(Sent::Lost {
-                seen,
-                found: *found,
-            });
+        let mut answers = Vec::with_capacity(txns.len());
+        for value in values {
+            let (sequence, of_call) = script::answers(value)?;
+            if of_call.first().is_some_and(|answer| answer == "lost") {
+                self.lost.store(true, Ordering::SeqCst);
+                return Err(Sent::Lost {
+                    seen,
+                    found: sequence,
+                });
+            }
+            self.seen.fetch_max(sequence, Ordering::SeqCst);
+            answers.extend(of_call);
         }
-        let highest = answers.iter().map(|(_, sequence)| *sequence).max();
-        self.seen.fetch_max(highest.unwrap_or(0), Ordering::SeqCst);
-        Ok(answers)
+        if answers.len() == txns.len() {
+            Ok(answers)
+        } else {
+            let (asked, got) = (txns.len(), answers.len());
+            Err(Sent::Maybe(format!("{got} answers to {asked} commits")))
+        }
     }
 
-    /// Sends transactions, and sends them again when the answer was lost and there is time.
-    async fn send_surely(&self, txns: &[Txn]) -> Result<Vec<(String, u64)>> {
+    /// Sends transactions, and sends them again when the answer was lost and there is time. What the
+    /// script refuses as a whole is sent one by one, so that one that cannot be applied costs no other.
+    async fn send_surely(&self, txns: &[Txn]) -> Result<Vec<String>> {
         self.check_environment().await?;
         let act = async |mut connection: ConnectionManager| match self
-            .send(&mut connection, txns)
+            .send(&mut connection, txns, IN_ONE_CALL)
             .await
         {
-            Err(Sent::Maybe(first)) => match self.send(&mut connection, txns).await {
+            Err(Sent::Maybe(first)) => match self.send(&mut connection, txns, 1).await {
                 Err(Sent::Not(_)) => Err(Sent::Maybe(first)),
                 second => second,
             },
-            Err(Sent::Not(_)) => self.send(&mut connection, txns).await,
+            Err(Sent::Refused(_)) if txns.len() > 1 => self.send(&mut connection, txns, 1).await,
+            Err(Sent::Not(_)) => self.send(&mut connection, txns, IN_ONE_CALL).await,
             answer => answer,
         };
         match self.within(act).await {
@@ -300,6 +330,24 @@ impl RedisStore {
             Err(error) => Err(ambiguous(error.to_string())),
         }
     }
+}
+
+/// The parts of `txns` that go into one call of the script each: `most` at most, and no more than keeps
+/// the server for a few milliseconds.
+fn groups(txns: &[Txn], most: usize) -> Vec<&[Txn]> {
+    let mut groups = Vec::new();
+    let mut rest = txns;
+    while !rest.is_empty() {
+        let mut operations = 0;
+        let fits = rest.iter().take(most).take_while(|txn| {
+            operations += txn.guards.len() + txn.writes.len();
+            operations <= OPERATIONS
+        });
+        let (group, left) = rest.split_at(fits.count().max(1));
+        groups.push(group);
+        rest = left;
+    }
+    groups
 }
 
 fn version(value: &[u8]) -> Version {
@@ -354,7 +402,10 @@ impl StateStore for RedisStore {
     }
 
     async fn get(&self, keys: &[Key]) -> Result<Vec<Option<Versioned>>> {
-        let names: Vec<String> = keys.iter().map(|key| self.names.document(key)).collect();
+        let names: Vec<String> = keys
+            .iter()
+            .map(|key| self.names.document(key.as_str()))
+            .collect();
         let values = self.values(&names).await?;
         Ok(values
             .into_iter()
@@ -363,7 +414,10 @@ impl StateStore for RedisStore {
     }
 
     async fn counters(&self, keys: &[Key]) -> Result<Vec<u64>> {
-        let names: Vec<String> = keys.iter().map(|key| self.names.counter(key)).collect();
+        let names: Vec<String> = keys
+            .iter()
+            .map(|key| self.names.counter(key.as_str()))
+            .collect();
         let values = self.values(&names).await?;
         let read = |(value, key): (Option<Vec<u8>>, &Key)| match value {
             None => Ok(0),
@@ -496,7 +550,7 @@ impl StateStore for RedisStore {
         for chunk in txns.chunks(TOGETHER) {
             chunk.iter().try_for_each(check_writes)?;
             let answers = self.send_surely(chunk).await?;
-            for (answer, _) in answers {
+            for answer in answers {
                 outcomes.push(outcome(&answer)?);
             }
         }

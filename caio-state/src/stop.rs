@@ -22,8 +22,11 @@ pub struct Stop {
 }
 
 /// Name of the flag.
+pub(crate) const KEY: &str = "caio:stop";
+
+/// Name of the flag.
 pub fn key() -> Key {
-    Key::new(&["caio", "stop"])
+    Key::stored(KEY)
 }
 
 /// The flag, if it is set. One that is set and cannot be read is an error, never *clear*.

@@ -17,7 +17,10 @@ impl RedisStore {
         let mut after = None;
         loop {
             let page = self.scan("", after.as_ref(), PORTION).await?;
-            let names = page.items.iter().map(|(key, _)| self.names.document(key));
+            let names = page
+                .items
+                .iter()
+                .map(|(key, _)| self.names.document(key.as_str()));
             let ends = self.ends(&names.collect::<Vec<_>>()).await?;
             let records = page.items.into_iter().zip(ends);
             let records = records.map(|((key, found), expires)| Record::Document {
@@ -43,7 +46,10 @@ impl RedisStore {
                 .into_iter()
                 .filter(|it| seen.insert(it.clone()))
                 .collect();
-            let stored: Vec<String> = keys.iter().map(|key| self.names.counter(key)).collect();
+            let stored: Vec<String> = keys
+                .iter()
+                .map(|key| self.names.counter(key.as_str()))
+                .collect();
             let ends = self.ends(&stored).await?;
             let values = self.counters(&keys).await?;
             let records = keys.into_iter().zip(values).zip(ends);

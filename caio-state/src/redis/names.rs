@@ -18,8 +18,8 @@ impl Names {
     }
 
     /// A document, where the Python system looks for its own.
-    pub(super) fn document(&self, key: &Key) -> String {
-        [&self.prefix, ":", key.as_str()].concat()
+    pub(super) fn document(&self, key: &str) -> String {
+        [&self.prefix, ":", key].concat()
     }
 
     /// How many bytes stand before the name of a document.
@@ -33,8 +33,8 @@ impl Names {
         Some(Key::stored(rest))
     }
 
-    pub(super) fn counter(&self, key: &Key) -> String {
-        self.own("n:", key.as_str())
+    pub(super) fn counter(&self, key: &str) -> String {
+        self.own("n:", key)
     }
 
     pub(super) fn index(&self, index: &str) -> String {

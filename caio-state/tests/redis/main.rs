@@ -4,6 +4,7 @@
 
 mod full;
 mod lost;
+mod together;
 mod world;
 
 use std::fs;
