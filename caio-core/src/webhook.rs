@@ -22,7 +22,7 @@ use crate::terms::{Medium, Provider, terms};
 
 use fields::Fields;
 
-pub use effect::{Effects, Later, Trust, effects};
+pub use effect::{Effects, Later, Trust, effects, interest};
 pub use fields::profile_key;
 pub use hold::{BadHold, HOLD_AT_MOST, Holds};
 

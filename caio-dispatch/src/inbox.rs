@@ -16,7 +16,7 @@ mod record;
 
 pub use apply::{Apply, Drained};
 pub use commits::{Commits, committer};
-pub use decide::{Decide, Wanted, list, one};
+pub use decide::{Decide, Wanted, dead_letters, list, one};
 pub use hold::{Held, HoldSwitch, held, holds, lift, set_hold};
 pub use keys::{KeyRecord, StoredKey, keys_of, retire, rotate};
 pub use receive::{Arrived, Inbox, Received};

@@ -92,11 +92,13 @@ pub enum Subject {
         /// How many.
         messages: usize,
     },
-    /// An event of a provider that could not be taken in, and lies in the dead letters.
+    /// Events of a provider that could not be taken in, and lie in the dead letters.
     WebhookDead {
         /// Whose.
         provider: String,
-        /// Why.
+        /// How many lie there.
+        events: usize,
+        /// Why, of the newest.
         reason: String,
     },
 }
@@ -260,9 +262,12 @@ impl Subject {
                 "Nobody knows what became of {} of batch {batch}",
                 messages(*count)
             ),
-            Self::WebhookDead { provider, .. } => {
-                format!("An event of {provider} could not be taken in")
-            }
+            Self::WebhookDead {
+                provider, events, ..
+            } => match events {
+                0 | 1 => format!("An event of {provider} could not be taken in"),
+                events => format!("{events} events of {provider} could not be taken in"),
+            },
         }
     }
 
@@ -312,7 +317,11 @@ impl Subject {
                                            Check the provider's status page and the API key."
                     .to_owned()
             }
-            Self::Interest { .. } => "See: caio leads show.".to_owned(),
+            Self::Interest { .. } => {
+                "Nothing more of the sequence is sent to this person; somebody should answer. Who it is stands in \
+                 the inbox of the provider, and here in: caio webhooks list."
+                    .to_owned()
+            }
             Self::LimitReached { .. } => {
                 "What is left over stays approved and goes when the window ends.".to_owned()
             }
@@ -338,7 +347,12 @@ impl Subject {
                  person decides: caio ledger show {batch}"
             ),
             Self::WebhookDead { reason, .. } => {
-                format!("It is kept among the dead letters. Reason: {reason}.")
+                let reason = reason.trim_end_matches('.');
+                format!(
+                    "They are kept as dead letters; until somebody has looked, nobody knows whether one of them \
+                     ends contact with a person. The newest: {reason}. See them with caio webhooks list --state \
+                     dead; then caio webhooks replay ID, or caio webhooks dismiss ID."
+                )
             }
         }
     }

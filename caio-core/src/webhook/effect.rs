@@ -126,6 +126,25 @@ fn of_kind(event: &Event) -> Effects {
     }
 }
 
+/// Whether a person's answer is worth telling somebody: `Some(true)` for a meeting and for what the provider
+/// has labelled as interest, `Some(false)` for any other answer. Labels that say no, notes of machines and
+/// what anybody could have sent are `None`.
+pub fn interest(event: &Event, trust: Trust) -> Option<bool> {
+    if trust == Trust::Unsigned {
+        return None;
+    }
+    let name = event.name.to_lowercase().replace(['.', '-', ' '], "_");
+    match event.kind {
+        Kind::Meeting => Some(name != "lead_no_show"),
+        Kind::Replied if SAYS_NO.contains(&name.as_str()) => None,
+        Kind::Replied => Some(name == "lead_interested"),
+        _ => None,
+    }
+}
+
+/// Labels of an answer that leaves nothing to do.
+const SAYS_NO: [&str; 3] = ["lead_closed", "lead_not_interested", "lead_wrong_person"];
+
 /// Whether a word that nobody knows could mean an answer or an opt-out.
 fn sounds_final(word: &str) -> bool {
     let word = word.to_lowercase();
@@ -148,4 +167,31 @@ fn sounds_final(word: &str) -> bool {
         "unsub",
     ];
     words.iter().any(|it| word.contains(it))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::webhook::parse;
+
+    #[test]
+    fn interest_is_told_and_a_no_is_not() {
+        for (source, name, expected) in [
+            (Source::Instantly, "reply_received", Some(false)),
+            (Source::Instantly, "lead_neutral", Some(false)),
+            (Source::Instantly, "lead_interested", Some(true)),
+            (Source::Instantly, "lead_meeting_booked", Some(true)),
+            (Source::Instantly, "lead_not_interested", None),
+            (Source::Instantly, "lead_wrong_person", None),
+            (Source::Instantly, "auto_reply_received", None),
+            (Source::Instantly, "email_opened", None),
+            (Source::Instantly, "lead_unsubscribed", None),
+            (Source::Instantly, "email_bounced", None),
+        ] {
+            let body = format!(r#"{{"event_type":"{name}","email":"kim@example.com"}}"#);
+            let event = parse(source, None, body.as_bytes(), jiff::Timestamp::UNIX_EPOCH).unwrap();
+            assert_eq!(interest(&event, Trust::Proven), expected, "{name}");
+            assert_eq!(interest(&event, Trust::Unsigned), None, "{name}");
+        }
+    }
 }

@@ -1,8 +1,9 @@
 //! Applying stored events: each once, in any order, in one commit that is guarded by the event's own
 //! record and by everything that was looked at.
 
+use caio_core::escalation::Subject;
 use caio_core::time::rfc3339;
-use caio_core::webhook::{Effects, Event, Kind, Later, effects};
+use caio_core::webhook::{Effects, Event, Kind, Later, effects, interest};
 use caio_core::{Clock, EmailKey, IdSource, signals};
 use caio_state::{CommitOutcome, Guard, Key, Range, StateStore, StateStoreExt, StoreError, Write};
 use jiff::Timestamp;
@@ -16,6 +17,7 @@ use super::record::{EventState, StoredEvent};
 use crate::cadence::Cadences;
 use crate::error::{DispatchError, Result};
 use crate::ledger::LedgerEntry;
+use crate::notify::Alerts;
 use crate::transition::{commit, unchanged};
 use crate::{history, records};
 
@@ -40,6 +42,8 @@ pub struct Apply<'a> {
     /// The follow-ups that an event may end or hold; without them they hear of it when they are next
     /// synchronised.
     pub follow_ups: Option<&'a Cadences<'a>>,
+    /// Tells somebody of a person who answers.
+    pub alerts: Option<Alerts<'a>>,
 }
 
 /// What a look at the pending events has done.
@@ -60,6 +64,8 @@ struct Outcome {
     guards: Vec<Guard>,
     writes: Vec<Write>,
     people: Vec<EmailKey>,
+    /// What is worth telling.
+    told: Vec<Subject>,
 }
 
 impl Outcome {
@@ -70,6 +76,7 @@ impl Outcome {
             guards: Vec::new(),
             writes: Vec::new(),
             people: Vec::new(),
+            told: Vec::new(),
         }
     }
 }
@@ -125,6 +132,11 @@ impl Apply<'_> {
             };
             let mut next = stored.moved(outcome.state, &outcome.reason, &rfc3339(self.clock.now()));
             next.attempts += u32::from(outcome.state == EventState::Pending);
+            // Before the effect, so that a crash between the two loses neither: the same again is folded.
+            // Whatever comes of it, the effect does not wait for it to be delivered.
+            if let Some(alerts) = &self.alerts {
+                alerts.raise_all(outcome.told).await;
+            }
             let mut guards = vec![Guard::Unchanged(key.clone(), version)];
             guards.extend(outcome.guards);
             let mut writes = outcome.writes;
@@ -177,6 +189,13 @@ impl Apply<'_> {
                 .await?;
             self.tell(stored, &event, Some(person), number, &mut outcome)
                 .await?;
+        }
+        if let Some(hot) = interest(&event, stored.trust) {
+            let told = people.iter().map(|person| Subject::Interest {
+                person: records::person(person),
+                hot,
+            });
+            outcome.told = told.collect();
         }
         if effects.signal.is_some() {
             outcome.people = people;
@@ -286,7 +305,7 @@ impl Apply<'_> {
             let learned = entry.learned(later, event.at);
             if learned != entry {
                 outcome.guards.push(Guard::Unchanged(key, version));
-                outcome.writes.extend(learned.writes()?);
+                outcome.writes.extend(learned.rewrites()?);
             }
         }
         Ok(())

@@ -1,8 +1,11 @@
 //! What a person looks at and decides: the events that are there, which have to be applied again,
 //! and what becomes of those that nobody knows the sender of.
 
+use std::collections::BTreeMap;
+
+use caio_core::escalation::Subject;
 use caio_core::time::rfc3339;
-use caio_core::webhook::Trust;
+use caio_core::webhook::{Source, Trust};
 use caio_core::{Clock, IdSource};
 use caio_state::{CommitOutcome, Guard, Range, StateStore, StateStoreExt, Version, Write};
 use jiff::Timestamp;
@@ -55,6 +58,31 @@ pub async fn list(
     let keys: Vec<_> = page.items.into_iter().map(|entry| entry.key).collect();
     Ok(store.get_all_json(&keys).await?)
 }
+
+/// What there is to tell of the dead letters, the newest thousand: for each provider how many there are and
+/// why the newest is one.
+///
+/// # Errors
+/// When the store fails.
+pub async fn dead_letters(store: &dyn StateStore) -> Result<Vec<Subject>> {
+    let wanted = Wanted {
+        state: Some(EventState::Dead),
+        ..Wanted::default()
+    };
+    let mut of: BTreeMap<Source, (usize, String)> = BTreeMap::new();
+    for event in list(store, &wanted, MOST_DEAD).await? {
+        of.entry(event.source).or_insert((0, event.reason)).0 += 1;
+    }
+    let subject = |(source, (events, reason)): (Source, (usize, String))| Subject::WebhookDead {
+        provider: source.to_string(),
+        events,
+        reason,
+    };
+    Ok(of.into_iter().map(subject).collect())
+}
+
+/// Dead letters that are counted.
+const MOST_DEAD: usize = 1_000;
 
 /// The event of that id.
 ///
@@ -219,6 +247,8 @@ impl Decide<'_> {
             clock: self.clock,
             ids: self.ids,
             follow_ups: self.follow_ups,
+            // Whoever decides has seen it.
+            alerts: None,
         };
         apply.one(&stored.key()).await
     }

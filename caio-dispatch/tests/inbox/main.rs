@@ -7,11 +7,13 @@ mod held;
 mod laws;
 mod world;
 
+use caio_core::escalation::Subject;
 use caio_core::webhook::{Kind, Source};
 use caio_dispatch::DispatchError;
 use caio_dispatch::cadence;
 use caio_dispatch::inbox::{self, Apply, EventState, Wanted};
 use caio_dispatch::ledger;
+use caio_dispatch::notify::{self, AlertPolicy, Alerts};
 use caio_dispatch::reindex::Reindex;
 use caio_dispatch::tidy::Tidy;
 use jiff::SignedDuration;
@@ -296,5 +298,78 @@ async fn a_reply_ends_the_follow_up_at_once() {
             .await;
         apply.drain().await.unwrap();
         assert_eq!(status().await, "exited");
+    }
+}
+
+/// Whoever answers is told of at once and once; a no, a machine's note and an open are nobody's news.
+#[tokio::test]
+async fn a_person_who_answers_is_told_of_once() {
+    for world in worlds() {
+        world.lead("").await;
+        let policy = AlertPolicy::default();
+        let alerts = Alerts {
+            store: &*world.store,
+            clock: &*world.clock,
+            ids: &*world.ids,
+            policy: &policy,
+        };
+        let apply = Apply {
+            alerts: Some(alerts),
+            ..world.apply()
+        };
+        let told = async || {
+            let listed = notify::list(&*world.store, None, 9).await.unwrap();
+            let told = listed.into_iter().map(|it| {
+                let alert = it.alert;
+                assert!(!format!("{} {}", alert.title, alert.text).contains(key().as_str()));
+                (alert.kind, alert.level.number(), alert.subject)
+            });
+            told.collect::<Vec<_>>()
+        };
+        let arrives = async |name: &str, at: &str| {
+            world.take(Source::Instantly, None, &body(name, at)).await;
+            apply.drain().await.unwrap();
+        };
+        arrives("email_opened", "2026-03-02T09:00:00Z").await;
+        arrives("auto_reply_received", "2026-03-02T09:01:00Z").await;
+        arrives("lead_not_interested", "2026-03-02T09:02:00Z").await;
+        assert_eq!(told().await, []);
+        arrives("reply_received", "2026-03-02T09:03:00Z").await;
+        let person = caio_dispatch::records::person(&key());
+        let warm = ("interest".to_owned(), 2, person.clone());
+        assert_eq!(told().await, [warm.clone()]);
+        // The same again is folded; what is louder is told.
+        arrives("reply_received", "2026-03-02T09:04:00Z").await;
+        assert_eq!(told().await, [warm.clone()]);
+        arrives("lead_meeting_booked", "2026-03-02T09:05:00Z").await;
+        let hot = ("interest".to_owned(), 3, person);
+        assert_eq!(told().await, [hot, warm]);
+        assert_eq!(world.status().await["status"], "meeting_booked");
+    }
+}
+
+/// Who is told of the dead letters hears of whom, how many, why and what to do.
+#[tokio::test]
+async fn dead_letters_are_told_by_provider_with_their_count() {
+    for world in worlds() {
+        for number in 0..3 {
+            let odd =
+                format!(r#"{{"event_type":"brand_new_{number}","email":"kim@acorn.example.com"}}"#);
+            world.take(Source::Instantly, None, &odd).await;
+        }
+        world
+            .take(Source::HeyReach, None, r#"{"eventType":"NEVER_SEEN"}"#)
+            .await;
+        assert_eq!(world.drain().await.dead, 4);
+        let told = inbox::dead_letters(&*world.store).await.unwrap();
+        let titles: Vec<String> = told.iter().map(Subject::title).collect();
+        assert_eq!(titles.len(), 2, "{titles:?}");
+        assert!(titles.contains(&"3 events of instantly could not be taken in".to_owned()));
+        assert!(titles.contains(&"An event of heyreach could not be taken in".to_owned()));
+        for subject in &told {
+            let text = subject.text();
+            assert!(text.contains("nobody here knows what"), "{text}");
+            assert!(text.contains("caio webhooks list --state dead"), "{text}");
+        }
     }
 }

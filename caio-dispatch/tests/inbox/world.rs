@@ -139,6 +139,7 @@ impl World {
             clock: &*self.clock,
             ids: &*self.ids,
             follow_ups: None,
+            alerts: None,
         }
     }
 

@@ -4,8 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use caio_core::escalation::Subject;
-use caio_dispatch::inbox::Apply;
+use caio_dispatch::inbox::{Apply, dead_letters};
 
 use crate::http::service::Service;
 
@@ -16,19 +15,22 @@ const PAUSE: Duration = Duration::from_secs(15);
 pub(crate) async fn work(service: Arc<Service>) {
     // What cannot be read here keeps the commands from running as well; leads are guarded anyway.
     let follow_ups = super::follow_ups(&service).ok();
+    let policy = service.context.alert_policy();
+    let alerts = service.context.alerts(&*service.store, &policy);
     let apply = Apply {
         store: &*service.store,
         clock: &*service.context.clock,
         ids: &*service.context.ids,
         follow_ups: follow_ups.as_ref(),
+        alerts: Some(alerts),
     };
     loop {
         match apply.drain().await {
             Ok(drained) if drained.dead > 0 => {
-                service.context.notes.note(Subject::WebhookDead {
-                    provider: "a provider".to_owned(),
-                    reason: "caio webhooks list --state dead says it".to_owned(),
-                });
+                let dead = dead_letters(&*service.store).await.unwrap_or_default();
+                for subject in dead {
+                    service.context.notes.note(subject);
+                }
                 tracing::warn!(
                     event.kind = "webhooks",
                     applied = drained.applied,
