@@ -84,6 +84,33 @@ pub struct LedgerEntry {
 }
 
 impl LedgerEntry {
+    /// The entry of a delivery that is claimed at `at`: its id, batch and run; where it goes and what was
+    /// sealed; the limit windows that hold a reservation for it.
+    pub fn intended(
+        (id, batch, run): (String, String, String),
+        (container, item): (Container, BatchItem),
+        reservations: Vec<String>,
+        at: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            batch,
+            run,
+            container,
+            item,
+            state: DeliveryState::Intended,
+            receipt: None,
+            reason: String::new(),
+            reservations,
+            intended_at: rfc3339(at),
+            settled_at: None,
+            sent_at: None,
+            followed: false,
+            bounced_at: None,
+            replied_at: None,
+        }
+    }
+
     /// The entry after `outcome` became known at `at`.
     #[must_use]
     pub fn after(&self, outcome: &Outcome, at: &str) -> Self {
@@ -162,7 +189,7 @@ impl LedgerEntry {
         records::ledger(&self.id)
     }
 
-    /// Writes that store it and its index entries.
+    /// Writes that store it for the first time, with its index entries.
     pub fn writes(&self) -> Result<Vec<Write>> {
         let key = self.key();
         let order = format!("{}|{}", self.intended_at, self.id);
@@ -171,16 +198,23 @@ impl LedgerEntry {
             records::ledger_of_batch(&self.batch),
             records::ledger_of_person(&self.item.recipient),
         ];
-        let mut writes = vec![Write::Put {
-            key: key.clone(),
-            value: serde_json::to_vec(self)?,
-            expires_in: None,
-        }];
+        let mut writes = self.rewrites()?;
         writes.extend(indexes.map(|index| Write::Index {
             index,
             order: order.clone(),
             key: key.clone(),
         }));
+        Ok(writes)
+    }
+
+    /// Writes that store what became of it: where it stands in the indexes of all entries never changes.
+    pub fn rewrites(&self) -> Result<Vec<Write>> {
+        let key = self.key();
+        let mut writes = vec![Write::Put {
+            key: key.clone(),
+            value: serde_json::to_vec(self)?,
+            expires_in: None,
+        }];
         if let Some(sent) = self.begins_follow_up() {
             writes.push(Write::Index {
                 index: records::SENT_INDEX.to_owned(),

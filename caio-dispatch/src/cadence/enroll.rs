@@ -242,7 +242,7 @@ fn followed(entry: &LedgerEntry, found: &Versioned) -> Result<(Vec<Guard>, Vec<W
         followed: true,
         ..entry.clone()
     };
-    let mut writes = next.writes()?;
+    let mut writes = next.rewrites()?;
     writes.push(Write::Unindex {
         index: records::SENT_INDEX.to_owned(),
         key: key.clone(),

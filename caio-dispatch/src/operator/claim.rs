@@ -22,7 +22,7 @@ use crate::channel::Outgoing;
 use crate::coexist::DailyRecord;
 use crate::error::{DispatchError, Result};
 use crate::history;
-use crate::ledger::{DeliveryState, LedgerEntry};
+use crate::ledger::LedgerEntry;
 use crate::records;
 use crate::transition::{commit, commit_each};
 
@@ -264,23 +264,16 @@ fn write_intent(
     let item = context.item(slot);
     let container = context.container(slot);
     let windows = windows(context, item, &ready.draft, &container.name);
-    let entry = LedgerEntry {
-        id: context.delivery(slot),
-        batch: context.batch.id.clone(),
-        run: context.run.clone(),
-        container: container.clone(),
-        item: item.clone(),
-        state: DeliveryState::Intended,
-        receipt: None,
-        reason: String::new(),
-        reservations: windows.iter().map(|window| window.key.clone()).collect(),
-        intended_at: rfc3339(now),
-        settled_at: None,
-        sent_at: None,
-        followed: false,
-        bounced_at: None,
-        replied_at: None,
-    };
+    let entry = LedgerEntry::intended(
+        (
+            context.delivery(slot),
+            context.batch.id.clone(),
+            context.run.clone(),
+        ),
+        (container.clone(), item.clone()),
+        windows.iter().map(|window| window.key.clone()).collect(),
+        now,
+    );
     let claimed = ready.draft.claim(item.provider)?;
 
     let mut guards = first_guards(context);

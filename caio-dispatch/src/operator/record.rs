@@ -167,7 +167,7 @@ fn one(
     let next = entry.after(outcome, &rfc3339(now));
     // The fence stands at `FENCE`.
     let mut guards = vec![Guard::Unchanged(entry.key(), version), fence(context)];
-    let mut writes = next.writes()?;
+    let mut writes = next.rewrites()?;
     if let Some((draft, version)) = draft {
         let settled = match outcome {
             Outcome::NotSent { .. } => Some(draft.release()?),

@@ -1,4 +1,4 @@
-//! What the ledger costs: claims and sends beside a bare script, beside the same calls without it, and in
+//! What the ledger costs: claims and sends beside the bare claim script, beside the same calls without it, and in
 //! memory over a batch of 100,000.
 //!
 //! `cargo bench -p caio-server --bench dispatch`: a real Redis, and the sandbox as the provider, both on
@@ -14,6 +14,7 @@ use caio_core::terms::Motion;
 use caio_dispatch::channel::{Channel, Outgoing};
 use caio_dispatch::operator::check_items;
 use caio_dispatch::{ledger, plan};
+use caio_state::CommitOutcome;
 use futures_util::StreamExt;
 use futures_util::stream;
 use redis::Script;
@@ -25,9 +26,10 @@ use world::{IN_FLIGHT, Null, World};
 const LEADS: usize = 4_000;
 const ROUNDS: usize = 5;
 
-/// A claim by hand: stop flag and touch absent, the limit not reached; touch, ledger entry, reservation
-/// and two index entries. Applied at most once.
-const BARE: &str = "
+/// The least that a claim could be: stop flag and touch absent, one limit not reached; touch, ledger
+/// entry, reservation and two index entries, applied at most once. Not in it: who may send, the fence, the
+/// other limits, suppressions, replies, the draft and its seal.
+const LEAST: &str = "
 local known = redis.call('GET', KEYS[7])
 if known then return tonumber(known) end
 if redis.call('EXISTS', KEYS[1]) == 1 or redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
@@ -56,9 +58,49 @@ fn median(mut numbers: Vec<f64>) -> f64 {
     numbers[numbers.len() / 2]
 }
 
-/// Bare claims a second, so many at a time over one connection.
-fn bare(runtime: &Runtime, world: &World, round: usize, at_a_time: usize) -> f64 {
-    let script = Script::new(BARE);
+/// The claim script and nothing else: the claims of a run over as many leads, each a call of its own, so
+/// many at a time over one connection, or all of a group in one. Claims a second, and what the server needs
+/// for one, in microseconds.
+fn bare(
+    runtime: &Runtime,
+    world: &World,
+    (round, leads): (&str, usize),
+    in_groups: bool,
+) -> (f64, f64) {
+    let batch = runtime.block_on(world.approved(round, leads));
+    let claims = runtime.block_on(world.claims(&batch));
+    let store = &*world.store;
+    let before = world.redis_cpu();
+    let (took, committed) = time(|| {
+        runtime.block_on(async {
+            if in_groups {
+                let mut count = 0;
+                for claims in claims.chunks(IN_FLIGHT) {
+                    let outcomes = store.commit_many(claims).await.unwrap();
+                    count += outcomes
+                        .iter()
+                        .filter(|it| **it == CommitOutcome::Committed)
+                        .count();
+                }
+                return count;
+            }
+            let each = stream::iter(&claims).map(|claim| store.commit(claim));
+            let outcomes = each.buffer_unordered(IN_FLIGHT);
+            let committed = outcomes.filter(|it| {
+                let committed = matches!(it, Ok(CommitOutcome::Committed));
+                std::future::ready(committed)
+            });
+            committed.count().await
+        })
+    });
+    assert_eq!(committed, leads);
+    let cpu = (world.redis_cpu() - before) / f64::from(u32::try_from(leads).unwrap());
+    (rate(leads, took), cpu)
+}
+
+/// The least claims a second, so many at a time over one connection.
+fn least(runtime: &Runtime, world: &World, round: usize, at_a_time: usize) -> f64 {
+    let script = Script::new(LEAST);
     let claims = async {
         let connection = world.connection().await;
         let claim = |number: usize| {
@@ -84,20 +126,23 @@ fn bare(runtime: &Runtime, world: &World, round: usize, at_a_time: usize) -> f64
     rate(count, took)
 }
 
-/// Deliveries a second with the whole ledger around them.
+/// Deliveries a second with the whole ledger around them, and what the server works for one, in
+/// microseconds.
 fn with_ledger(
     runtime: &Runtime,
     world: &World,
     (round, leads): (&str, usize),
     (channel, per_call): (&Arc<dyn Channel>, usize),
-) -> f64 {
+) -> (f64, f64) {
     let batch = runtime.block_on(world.approved(round, leads));
     let operator = world.operator(channel.clone(), per_call);
+    let before = world.redis_cpu();
     let run = operator.execute(&batch.id, Motion::Outbound);
     let (took, report) = time(|| runtime.block_on(run).unwrap());
     let other = report.items.iter().find(|it| it.state != "accepted");
     assert!(other.is_none(), "{:?}: {other:?}", report.stopped);
-    rate(leads, took)
+    let cpu = (world.redis_cpu() - before) / f64::from(u32::try_from(leads).unwrap());
+    (rate(leads, took), cpu)
 }
 
 /// The same calls without it.
@@ -136,23 +181,33 @@ fn without_ledger(
 fn beside_the_bare_script(runtime: &Runtime, world: &World) {
     let channel = world.instantly();
     for per_call in [1, 100] {
-        let (mut rates, mut ratios, mut of_one) = (Vec::new(), Vec::new(), Vec::new());
+        let mut rates = Vec::new();
+        let mut ratios: [Vec<f64>; 4] = Default::default();
+        let mut cpu: [Vec<f64>; 2] = Default::default();
         for round in 0..ROUNDS {
             world.reset(None);
-            let name = format!("c{per_call}r{round}");
-            let together = bare(runtime, world, 100 * per_call + round, IN_FLIGHT);
-            let single = bare(runtime, world, 100 * per_call + round, 1);
-            let ours = with_ledger(runtime, world, (&name, LEADS), (&channel, per_call));
-            rates.push(ours);
-            ratios.push(ours / together);
-            of_one.push(ours / single);
+            let number = 100 * per_call + round;
+            let name = |kind: &str| format!("{kind}{per_call}r{round}");
+            let (single, claim_cpu) = bare(runtime, world, (&name("b"), LEADS), false);
+            let (grouped, _) = bare(runtime, world, (&name("g"), LEADS), true);
+            let least = [IN_FLIGHT, 1].map(|at_once| least(runtime, world, number, at_once));
+            let ours = with_ledger(runtime, world, (&name("c"), LEADS), (&channel, per_call));
+            rates.push(ours.0);
+            cpu[0].push(ours.1);
+            cpu[1].push(claim_cpu);
+            let beside = [single, grouped, least[0], least[1]];
+            for (ratios, beside) in ratios.iter_mut().zip(beside) {
+                ratios.push(ours.0 / beside);
+            }
         }
+        let [single, grouped, least, least_single] = ratios.map(|it| 100.0 * median(it));
+        let [ours, claim] = cpu.map(median);
         println!(
-            "claims and sends, {per_call} a call, {IN_FLIGHT} in flight: {:.0} a second; {:.0} % of the bare \
-             script's rate with {IN_FLIGHT} in flight, {:.0} % of its rate one by one (bar: 25 %)",
+            "claims and sends, {per_call} a call, {IN_FLIGHT} in flight: {:.0} a second; {single:.0} % of the rate of the \
+             bare claim script with {IN_FLIGHT} claims in flight (bar: 25 %), {grouped:.0} % with {IN_FLIGHT} in one call; \
+             {least:.0} % of the least claim with {IN_FLIGHT} in flight, {least_single:.0} % one by one; Redis works \
+             {ours:.0} us a message, {claim:.0} us for a bare claim",
             median(rates),
-            100.0 * median(ratios),
-            100.0 * median(of_one),
         );
     }
 }
@@ -166,7 +221,7 @@ fn beside_the_calls_alone(runtime: &Runtime, world: &World) {
         let alone = without_ledger(runtime, world, (&name, 2_000), &channel);
         world.reset(Some(50));
         let name = format!("ledger{round}");
-        let ours = with_ledger(runtime, world, (&name, 2_000), (&channel, 1));
+        let (ours, _) = with_ledger(runtime, world, (&name, 2_000), (&channel, 1));
         costs.push(alone / ours - 1.0);
     }
     println!(

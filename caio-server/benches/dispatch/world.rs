@@ -13,21 +13,21 @@ use caio_core::batch::{Batch, BatchLimits, SealKeys};
 use caio_core::breaker::BreakerPolicy;
 use caio_core::draft::{Draft, DraftStatus, ModelRef};
 use caio_core::identity::draft_id;
-use caio_core::limits::LimitPolicy;
+use caio_core::limits::{LimitPolicy, SendRequest};
 use caio_core::safety::{ChannelState, Gate as Gatekeeper, Inputs, StopFlag, Switches};
 use caio_core::terms::{Medium, Mode, Motion, Provider, Step, Tier};
-use caio_core::{Clock, EmailKey};
+use caio_core::{Clock, EmailKey, IdSource};
 use caio_dispatch::batches::Batches;
 use caio_dispatch::channel::{Channel, Container, Outcome, Outgoing, Prepared, Proof};
-use caio_dispatch::ledger::LedgerEntry;
-use caio_dispatch::operator::{Brake, Checked, Gate, Operator, Permits};
+use caio_dispatch::ledger::{self, LedgerEntry};
+use caio_dispatch::operator::{Brake, Checked, Gate, Operator, Permits, check_items};
 use caio_dispatch::plan::{self, Plan, PlanRequest};
 use caio_dispatch::providers::{
     Auth, Endpoint, Http, HttpOptions, InstantlyChannel, InstantlyOptions,
 };
 use caio_dispatch::records;
 use caio_state::conformance::{RedisServer, TestClock, TestIds};
-use caio_state::{Access, RedisStore, StateStore, Txn, TxnId};
+use caio_state::{Access, Guard, Key, Lease, RedisStore, StateStore, Txn, TxnId, Write};
 use jiff::SignedDuration;
 use redis::aio::MultiplexedConnection;
 use serde_json::json;
@@ -246,14 +246,7 @@ impl World {
                 inputs: inputs(),
                 brake: Arc::new(NoBrake),
             },
-            limits: LimitPolicy {
-                email_per_day: 1_000_000,
-                email_per_hour: Some(1_000_000),
-                email_per_domain_hour: Some(1_000_000),
-                email_per_month: Some(1_000_000),
-                per_campaign: Some(1_000_000),
-                ..LimitPolicy::default()
-            },
+            limits: limits(),
             tiers: Vec::new(),
             run_limit: None,
             zone: jiff::tz::TimeZone::UTC,
@@ -262,6 +255,94 @@ impl World {
             permits: Permits::new(IN_FLIGHT).for_leads(per_call),
             coexist: None,
         }
+    }
+}
+
+impl World {
+    /// The claims of a run over `batch`, with the guards, writes and bytes with which it commits them.
+    pub(crate) async fn claims(&self, batch: &Batch) -> Vec<Txn> {
+        let (store, now) = (&*self.store, self.clock.now());
+        let lease = records::executor_lease(&batch.id);
+        let taken = Lease::new(lease.clone());
+        let ttl = SignedDuration::from_secs(600);
+        let held = taken.acquire(store, &*self.ids, "bench", "execute", ttl);
+        let fence = held.await.unwrap().unwrap().fence;
+        let container = container(batch);
+        let limits = limits();
+        let mut claims = Vec::with_capacity(batch.items.len());
+        for item in &batch.items {
+            let id = ledger::delivery_id(&batch.id, item);
+            let checked = check_items(store, &[(item, &id)]).await.unwrap();
+            let Some(Checked::Ready(ready)) = checked.into_iter().next() else {
+                unreachable!("it may go");
+            };
+            let request = SendRequest {
+                medium: item.medium,
+                motion: ready.draft.motion,
+                recipient: &item.recipient,
+                campaign: &ready.draft.campaign,
+                run: None,
+            };
+            let windows = limits.windows(&request, now, &jiff::tz::TimeZone::UTC);
+            let entry = LedgerEntry::intended(
+                (id, batch.id.clone(), "run".to_owned()),
+                (container.clone(), item.clone()),
+                windows.iter().map(|window| window.key.clone()).collect(),
+                now,
+            );
+            let authority = Key::new(&["caio", "authority", "outbound"]);
+            let mut guards = vec![
+                Guard::StopAbsent,
+                Guard::Fence {
+                    lease: lease.clone(),
+                    fence,
+                },
+                Guard::Absent(authority),
+            ];
+            let mut writes = entry.writes().unwrap();
+            let claimed = ready.draft.claim(item.provider).unwrap();
+            writes.extend(records::put_draft(&claimed, Some(ready.draft.status)).unwrap());
+            writes.push(Write::Put {
+                key: records::touch(&item.recipient, item.medium, item.step),
+                value: serde_json::to_vec(&entry.id).unwrap(),
+                expires_in: None,
+            });
+            for window in windows {
+                let counter = records::limit(&window.key);
+                guards.push(Guard::Ceiling {
+                    counter: counter.clone(),
+                    add: 1,
+                    ceiling: window.ceiling.into(),
+                });
+                writes.push(Write::Add {
+                    counter,
+                    amount: 1,
+                    expires_in: Some(SignedDuration::from_hours(48)),
+                });
+            }
+            guards.extend(ready.guards);
+            claims.push(Txn {
+                id: TxnId(self.ids.id()),
+                guards,
+                writes,
+            });
+        }
+        claims
+    }
+
+    /// CPU time that the server has used, in microseconds.
+    pub(crate) fn redis_cpu(&self) -> f64 {
+        let client = redis::Client::open(format!("redis://127.0.0.1:{}", self.server.port()));
+        let mut connection = client.unwrap().get_connection().unwrap();
+        let info: String = redis::cmd("INFO")
+            .arg("cpu")
+            .query(&mut connection)
+            .unwrap();
+        let used = |name: &str| -> f64 {
+            let line = info.lines().find_map(|line| line.strip_prefix(name));
+            line.unwrap().parse().unwrap()
+        };
+        1e6 * (used("used_cpu_user:") + used("used_cpu_sys:"))
     }
 }
 
@@ -352,6 +433,19 @@ impl Channel for Null {
     }
     async fn health(&self) -> Result<(), String> {
         Ok(())
+    }
+}
+
+fn limits() -> LimitPolicy {
+    LimitPolicy {
+        email_per_day: 1_000_000,
+        email_per_hour: Some(1_000_000),
+        email_per_domain_hour: Some(1_000_000),
+        email_per_month: Some(1_000_000),
+        per_campaign: Some(1_000_000),
+        // As for a provider that spaces out what it was handed.
+        email_min_delay_seconds: 0,
+        ..LimitPolicy::default()
     }
 }
 
