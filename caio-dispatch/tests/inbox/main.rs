@@ -337,10 +337,10 @@ async fn a_person_who_answers_is_told_of_once() {
         arrives("reply_received", "2026-03-02T09:03:00Z").await;
         let person = caio_dispatch::records::person(&key());
         let warm = ("interest".to_owned(), 2, person.clone());
-        assert_eq!(told().await, [warm.clone()]);
+        assert_eq!(told().await, std::slice::from_ref(&warm));
         // The same again is folded; what is louder is told.
         arrives("reply_received", "2026-03-02T09:04:00Z").await;
-        assert_eq!(told().await, [warm.clone()]);
+        assert_eq!(told().await, std::slice::from_ref(&warm));
         arrives("lead_meeting_booked", "2026-03-02T09:05:00Z").await;
         let hot = ("interest".to_owned(), 3, person);
         assert_eq!(told().await, [hot, warm]);
