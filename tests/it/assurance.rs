@@ -45,6 +45,14 @@ fn tests() -> BTreeSet<String> {
                 if name != "target" && !name.starts_with('.') {
                     folders.push(path);
                 }
+            } else if path.extension().is_some_and(|it| it == "py") {
+                let text = fs::read_to_string(&path).unwrap();
+                let lines = text.lines().filter_map(|it| it.trim().strip_prefix("def "));
+                found.extend(
+                    lines
+                        .filter_map(|it| it.split('(').next())
+                        .map(str::to_owned),
+                );
             } else if path.extension().is_some_and(|it| it == "rs") {
                 let text = fs::read_to_string(&path).unwrap();
                 let mut is_test = text.contains("proptest!");
@@ -93,6 +101,37 @@ fn the_page_says_what_the_list_says() {
         found == page,
         "docs/assurance.md is not what tests/assurance.toml says; see tests/it/assurance.rs"
     );
+}
+
+/// Rows of the page of differences: the first cell, and the last.
+fn differences() -> Vec<(String, String)> {
+    let text = fs::read_to_string(Path::new(ROOT).join("docs/parity.md")).unwrap();
+    let rows = text.lines().filter(|it| it.starts_with("| "));
+    let cells = rows.map(|it| it.trim_matches('|').split('|').collect::<Vec<_>>());
+    let rows = cells.filter(|it| it.len() >= 4);
+    rows.map(|it| (it[0].to_owned(), it[it.len() - 1].to_owned()))
+        .collect()
+}
+
+#[test]
+fn every_defect_of_the_old_service_has_its_row_and_every_row_names_tests_that_exist() {
+    let known = tests();
+    let rows = differences();
+    for number in 1..=58 {
+        let id = format!("http D-{number:02}");
+        assert!(rows.iter().any(|(first, _)| first.contains(&id)), "{id}");
+    }
+    let names = rows
+        .iter()
+        .flat_map(|(_, last)| last.split('`').skip(1).step_by(2));
+    let functions = names.filter_map(|it| it.rsplit("::").next());
+    // Files, modules and tests of Python are named as well.
+    let is_test = |it: &&str| it.matches('_').count() >= 3 && !it.contains([' ', '.', '/']);
+    let missing: Vec<&str> = functions
+        .filter(is_test)
+        .filter(|it| !known.contains(*it))
+        .collect();
+    assert!(missing.is_empty(), "no such test: {missing:?}");
 }
 
 #[test]

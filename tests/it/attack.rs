@@ -196,6 +196,135 @@ fn every_route_lets_in_whom_it_names_and_nobody_else() {
 }
 
 #[test]
+fn head_and_options_open_nothing() {
+    let service = Service::start();
+    let mut asked = 0;
+    for Route { method, path, need } in routes(&service) {
+        if matches!(need, Need::Public | Need::Provider) {
+            continue;
+        }
+        let head = service.send("HEAD", &path, &[], "");
+        // A page leads to its login; what knows no HEAD may say so.
+        assert!(
+            matches!(head.status, 303 | 401 | 405) && head.body.is_empty(),
+            "HEAD {path}: {head:?}"
+        );
+        let options = service.send("OPTIONS", &path, &[], "");
+        assert!(
+            matches!(options.status, 303 | 401 | 405),
+            "OPTIONS {path}: {options:?}"
+        );
+        if method == "GET" && !path.contains("/events") {
+            let known = [("X-Dashboard-Token", TOKEN)];
+            let head = service.send("HEAD", &path, &known, "");
+            assert!(
+                !matches!(head.status, 401 | 403 | 405) && head.body.is_empty(),
+                "HEAD {path}: {head:?}"
+            );
+        }
+        asked += 1;
+    }
+    assert!(asked > 70, "{asked}");
+}
+
+#[test]
+fn no_form_of_request_leaves_a_secret_or_an_address_in_the_log() {
+    let place = Place::new()
+        .variable("DASHBOARD_AUTH_TOKEN", TOKEN)
+        .variable("DASHBOARD_QUERY_TOKEN_ENABLED", "true");
+    let key = place.json(0, &["webhooks", "setup", "rb2b"])["key"].clone();
+    let key = key.as_str().unwrap().to_owned();
+    let mut service = Service::over(place);
+    let stored = service.token("kim", "admin");
+    let cookie = session(&service, &stored);
+    let session = cookie.split_once('=').unwrap().1.to_owned();
+    let wrong = "wrong-token-that-somebody-mistyped";
+    let bearer = |it: &str| format!("Bearer {it}");
+    let form = ("Content-Type", "application/x-www-form-urlencoded");
+    let person = "somebody.planted@example.com";
+    let about = format!("/api/leads/{person}/timeline");
+    let mut secrets = vec![
+        TOKEN.to_owned(),
+        stored.clone(),
+        session,
+        key.clone(),
+        wrong.to_owned(),
+        person.to_owned(),
+    ];
+    for secret in [TOKEN, stored.as_str(), wrong] {
+        service.send("GET", &about, &[("X-Dashboard-Token", secret)], "");
+        service.send("GET", &about, &[("Authorization", &bearer(secret))], "");
+        service.send("GET", &format!("{about}?token={secret}"), &[], "");
+        service.send("GET", &format!("/api/nothing?token={secret}"), &[], "");
+        service.send("GET", &format!("/{secret}"), &[], "");
+        service.send(
+            "POST",
+            "/login",
+            &[form],
+            &format!("token={secret}&next=/sales"),
+        );
+        service.send(
+            "POST",
+            "/api/stop",
+            &[("X-Dashboard-Token", secret)],
+            &format!("{{\"{secret}\": 1}}"),
+        );
+        service.send(
+            "GET",
+            &format!("/api/drafts?limit={secret}"),
+            &[("X-Dashboard-Token", TOKEN)],
+            "",
+        );
+        service.send("GET", &format!("/ws?ticket={secret}"), &[], "");
+        service.send("POST", &format!("/webhooks/rb2b/{secret}"), &[], "{}");
+        service.send(
+            "POST",
+            &format!("/webhooks/heyreach?key={secret}"),
+            &[],
+            "{}",
+        );
+    }
+    service.send("GET", &about, &[("Cookie", &cookie)], "");
+    service.send(
+        "POST",
+        &format!("/webhooks/rb2b?key={key}"),
+        &[],
+        &format!("{{\"Business Email\": \"{person}\"}}"),
+    );
+    service.send(
+        "POST",
+        &format!("/webhooks/rb2b/{key}"),
+        &[],
+        "{\"First Name\": 1}",
+    );
+    let body = format!("{{\"who\": \"{person}\", \"reason\": \"x\"}}");
+    service.send(
+        "POST",
+        "/api/suppressions",
+        &[("X-Dashboard-Token", TOKEN)],
+        &body,
+    );
+    let ticket = service
+        .send(
+            "POST",
+            "/api/ws-ticket",
+            &[("X-Dashboard-Token", TOKEN)],
+            "",
+        )
+        .json();
+    let ticket = ticket["ticket"].as_str().unwrap().to_owned();
+    service.send("GET", &format!("/ws?ticket={ticket}"), &[], "");
+    secrets.push(ticket);
+    service.end();
+    let log = service.place.read("serve.log");
+    assert!(log.lines().count() > 40, "{log}");
+    for secret in secrets {
+        let line = log.lines().find(|it| it.contains(&secret));
+        assert!(line.is_none(), "{secret}: {line:?}");
+    }
+}
+
+#[test]
 fn a_revoked_token_ends_its_sessions_without_a_restart() {
     let service = Service::start();
     let made = service

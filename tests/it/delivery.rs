@@ -1,7 +1,7 @@
 //! From a file of leads to letters at a provider: the real binary, against the sandbox.
 
 mod crash;
-mod ghl;
+pub(crate) mod ghl;
 mod stop;
 
 use serde_json::{Value, json};
@@ -61,6 +61,13 @@ pub(crate) fn approved(place: &Place) -> String {
 
 /// The same for so many.
 fn approved_of(place: &Place, people: usize) -> String {
+    queued(place, people);
+    place.expect(0, &["drafts", "approve", "--all", "--yes"]);
+    batch(place)
+}
+
+/// Reads so many leads, whose letters wait for a person.
+pub(crate) fn queued(place: &Place, people: usize) {
     let mut leads =
         "name,email,title,company,employees,industry,technologies,demo_requested,website_visits\n"
             .to_owned();
@@ -72,8 +79,6 @@ fn approved_of(place: &Place, people: usize) -> String {
     place.write("leads.csv", leads);
     place.json(0, &["run", "leads.csv"]);
     place.expect(0, &["icp", "adopt", "default"]);
-    place.expect(0, &["drafts", "approve", "--all", "--yes"]);
-    batch(place)
 }
 
 /// An approved batch of everything that may go.

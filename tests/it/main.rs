@@ -11,6 +11,7 @@ mod campaigns;
 mod delivery;
 mod manners;
 mod migrate;
+mod one;
 mod prove;
 mod rehearse;
 mod sandbox;

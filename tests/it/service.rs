@@ -72,6 +72,19 @@ impl Service {
         self.child.wait().unwrap()
     }
 
+    /// Ends the process at once, in the middle of whatever it does, and starts another one.
+    pub(crate) fn crash(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        (self.child, self.address) = spawn(&self.place);
+    }
+
+    /// A POST with [`TOKEN`].
+    pub(crate) fn post(&self, target: &str, body: &Value) -> Reply {
+        let headers = [("X-Dashboard-Token", TOKEN)];
+        self.send("POST", target, &headers, &body.to_string())
+    }
+
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }

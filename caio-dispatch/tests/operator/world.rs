@@ -256,7 +256,7 @@ impl World {
 }
 
 /// A pending draft for a person.
-fn draft(number: usize) -> Draft {
+pub(crate) fn draft(number: usize) -> Draft {
     let recipient = person(number);
     Draft {
         id: draft_id(&recipient, Medium::Email, Step::FIRST),

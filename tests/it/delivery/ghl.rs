@@ -11,7 +11,7 @@ use crate::support::Place;
 const LIVE: &[&str] = &["dispatch", "--live", "--send-now"];
 
 /// A place that may send through both.
-fn place(sandbox: &Sandbox) -> Place {
+pub(crate) fn place(sandbox: &Sandbox) -> Place {
     let place = super::place(sandbox)
         .variable("GHL_PROD_API_KEY", "pit-planted")
         .variable("GHL_LOCATION_ID", "loc1")
@@ -48,7 +48,7 @@ fn ready(place: &Place) {
     place.expect(0, &["batch", "revoke", &id]);
 }
 
-fn messages(sandbox: &Sandbox) -> Vec<Value> {
+pub(crate) fn messages(sandbox: &Sandbox) -> Vec<Value> {
     let (_, state) = sandbox.control("GET", "state", None);
     state["ghl"]["messages"].as_array().unwrap().clone()
 }

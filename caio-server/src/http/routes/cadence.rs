@@ -34,7 +34,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Service>> {
 /// Who is in the follow-up.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = CadenceSummary)]
-struct Summary {
+pub(super) struct Summary {
     /// Everybody.
     total_enrolled: u64,
     /// By status; all four are there.
@@ -138,15 +138,20 @@ impl From<Synced> for Taken {
     responses((status = 200, body = Summary))
 )]
 async fn summary(State(service): State<Arc<Service>>) -> Result<Json<Summary>> {
+    Ok(Json(summarized(&service).await?))
+}
+
+/// The same, for the operator's status as well.
+pub(super) async fn summarized(service: &Service) -> Result<Summary> {
     let today = business_day(service.context.clock.now(), &service.context.zone()?);
     let found = cadence::summary(&*service.store, today).await?;
-    Ok(Json(Summary {
+    Ok(Summary {
         total_enrolled: found.total_enrolled,
         by_status: found.by_status,
         by_current_step: found.by_current_step,
         exit_reasons: found.exit_reasons,
         actions_due_today: found.actions_due_today,
-    }))
+    })
 }
 
 /// Steps that are due today, longest due first. Reading them moves nobody.

@@ -20,6 +20,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::batches::{Approval, Why, approve_seen};
+use super::cadence::{Summary, summarized};
 use crate::http::access::Principal;
 use crate::http::input::{Asked, Body, Id};
 use crate::http::problem::{Problem, ProblemDocument, Result};
@@ -56,6 +57,8 @@ struct Status {
     today: Seen,
     /// What is left of today.
     limits: Left,
+    /// Who is in the follow-up.
+    cadence: Summary,
     /// What waits for approval.
     gatekeeper: Gatekeeper,
     /// The old file's routing and revival.
@@ -248,6 +251,7 @@ async fn status(State(service): State<Arc<Service>>) -> Result<Json<Status>> {
         },
         limits: left(&policy, &today),
         today: seen(today),
+        cadence: summarized(&service).await?,
         gatekeeper: Gatekeeper {
             required: true,
             pending_batch: pending,

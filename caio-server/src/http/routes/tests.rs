@@ -2,8 +2,10 @@
 
 mod again;
 mod batches;
+mod contract;
 mod document;
 mod emails;
 mod leads;
+mod manners;
 mod news;
 mod state;

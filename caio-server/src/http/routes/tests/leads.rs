@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::http::testing::{World, nothing};
 
 /// A record of one signal about a person.
-async fn signal(world: &World, email: &str, status: &str, at: &str) {
+pub(super) async fn signal(world: &World, email: &str, status: &str, at: &str) {
     let seen = Seen {
         email,
         status,
