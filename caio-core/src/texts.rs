@@ -53,6 +53,11 @@ impl Texts {
         self.ends.clear();
     }
 
+    /// All of them, with nothing in between.
+    pub fn joined(&self) -> &str {
+        &self.all
+    }
+
     /// Each text.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &str> {
         let mut begin = 0;
@@ -102,6 +107,7 @@ mod tests {
             }
             prop_assert_eq!(kept.iter().collect::<Vec<_>>(), texts.clone());
             prop_assert_eq!(kept.iter().len(), texts.len());
+            prop_assert_eq!(kept.joined(), texts.concat());
             prop_assert_eq!(serde_json::to_value(&kept).unwrap(), serde_json::json!(texts));
         }
 

@@ -1,6 +1,7 @@
 //! Leads, scored: one, a list, or a file that stays in Rust.
 
 mod batch;
+mod gc_pause;
 mod json;
 mod output;
 mod plain;
@@ -21,14 +22,15 @@ pub(crate) use batch::LeadBatch;
 
 use crate::convert;
 use crate::errors::{Class, guarded};
+use gc_pause::GcPause;
 use output::Scored;
 use plain::Members;
 
 /// Rows between two looks for Ctrl-C.
 const STRIDE: usize = 2048;
 
-/// Leads between two moments in which another thread may run.
-const TURN: usize = 32;
+/// Leads between two moments in which another thread may run: about a millisecond.
+const TURN: usize = 256;
 
 /// One lead, scored by a model: `default`, `realigned`, `legacy-746` or the path of a TOML file.
 ///
@@ -64,19 +66,21 @@ pub(crate) fn segment_leads<'py>(
     guarded(|| {
         let mut scoring = Scoring::by(model_named(model)?);
         let list = PyList::empty(py);
+        let mut pause = GcPause::begin(py)?;
         for (position, lead) in leads.try_iter()?.enumerate() {
-            if position % STRIDE == 0 {
-                py.check_signals()?;
-            }
             if position % TURN == TURN - 1 {
                 // Nearly all of the work is Python's own objects; others have their turn in between.
+                drop(pause);
+                py.check_signals()?;
                 py.detach(|| ());
+                pause = GcPause::begin(py)?;
             }
             list.append(match scoring.dict(&lead?)? {
                 Ok(dict) => dict,
                 Err(refusal) => output::refusal(py, &refusal)?,
             })?;
         }
+        drop(pause);
         scoring.keep();
         Ok(list)
     })
@@ -121,7 +125,9 @@ impl Scoring {
         lead: &Bound<'py, PyAny>,
     ) -> PyResult<Result<Bound<'py, PyDict>, Refusal>> {
         let members = Members::of(lead);
-        let mapped = match members.as_ref().and_then(Members::row) {
+        let texts = members.as_ref().and_then(Members::texts);
+        let row = members.as_ref().zip(texts.as_ref());
+        let mapped = match row.and_then(|(members, texts)| members.row(texts)) {
             Some(row) => row.to_lead(),
             None => mapped(lead, &FieldMap::default())?.map(|mapped| mapped.map(Cow::Owned)),
         };
@@ -130,7 +136,7 @@ impl Scoring {
             Err(refusal) => return Ok(Err(refusal)),
         };
         let scored = Scored::by(Some(&mut self.scorer), &mapped, &mut self.reasons);
-        output::dict(lead.py(), &scored, members.as_ref()).map(Ok)
+        output::dict(lead.py(), &scored, texts.as_ref()).map(Ok)
     }
 }
 

@@ -1,6 +1,7 @@
 """Scoring of one lead, of a list, and of a file that stays in Rust."""
 
 import csv
+import gc
 import io
 import json
 import resource
@@ -57,6 +58,26 @@ def test_a_lead_without_an_address_is_refused_and_costs_itself_alone():
         caio_py.segment_leads([5])
     with pytest.raises(caio_py.InvalidInput, match="legacy-746"):
         caio_py.segment_leads([], model="newest")
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+def test_the_cycle_collector_is_left_as_it_was(is_on):
+    def leads():
+        for number in range(1000):
+            seen.append(gc.isenabled())
+            yield LEAD if number < 999 else 5
+
+    seen = []
+    try:
+        (gc.enable if is_on else gc.disable)()
+        caio_py.segment_leads([LEAD] * 1000)
+        assert gc.isenabled() is is_on
+        with pytest.raises(caio_py.WrongType):
+            caio_py.segment_leads(leads())
+        assert gc.isenabled() is is_on
+    finally:
+        gc.enable()
+    assert not any(seen), "what is made while the list grows is not looked through"
 
 
 def test_a_disqualified_lead_has_no_tier_d_05():

@@ -171,17 +171,26 @@ impl Remarks {
 /// Whether cleaning would change nothing: printable ASCII, single spaces inside only.
 pub(super) fn is_clean(text: &str) -> bool {
     let bytes = text.as_bytes();
-    let (words, rest) = bytes.as_chunks::<8>();
     // Behind a space: the edges count as one.
     let mut behind = true;
+    let Some(last) = bytes.last_chunk::<8>() else {
+        return bytes.iter().all(|byte| {
+            let is_space = *byte == b' ';
+            let clean = matches!(byte, b' '..=b'~') && !(is_space && behind);
+            behind = is_space;
+            clean
+        }) && bytes.last() != Some(&b' ');
+    };
+    let (words, _) = bytes.as_chunks::<8>();
     for word in words {
         if !is_clean_word(u64::from_le_bytes(*word), &mut behind) {
             return false;
         }
     }
-    let mut last = [b'x'; 8];
-    last[..rest.len()].copy_from_slice(rest);
-    is_clean_word(u64::from_le_bytes(last), &mut behind) && bytes.last() != Some(&b' ')
+    // The last eight bytes overlap with the last word.
+    let before = bytes.len().checked_sub(9).and_then(|at| bytes.get(at));
+    behind = before.is_none_or(|byte| *byte == b' ');
+    is_clean_word(u64::from_le_bytes(*last), &mut behind) && !behind
 }
 
 /// Eight bytes in one step: each is printable ASCII, and no space stands behind a space.

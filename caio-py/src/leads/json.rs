@@ -58,13 +58,10 @@ pub(crate) fn push(out: &mut Vec<u8>, scored: &Scored<'_>) {
 fn push_score(out: &mut Vec<u8>, score: &Score<'_>) {
     let points = score.points;
     number(out, ",\"icp_score\":", Some(points.points));
-    text_or_null(out, ",\"icp_tier\":", score.tier());
+    word_or_null(out, ",\"icp_tier\":", score.tier());
     truth(out, ",\"needs_review\":", points.needs_review);
-    text_or_null(
-        out,
-        ",\"disqualification_reason\":",
-        score.disqualification(),
-    );
+    let reason = score.disqualification();
+    word_or_null(out, ",\"disqualification_reason\":", reason);
     let breakdown = points.breakdown;
     number(out, ",\"score_breakdown\":{\"size\":", Some(breakdown.size));
     number(out, ",\"title\":", Some(breakdown.title));
@@ -74,8 +71,14 @@ fn push_score(out: &mut Vec<u8>, score: &Score<'_>) {
     number(out, ",\"bonus\":", Some(breakdown.bonus));
     let multiplier = breakdown.multiplier_percent;
     number(out, ",\"multiplier_percent\":", Some(multiplier));
-    texts(out, "},\"scoring_reasons\":", score.reasons.iter());
-    text_or_null(out, ",\"recommended_campaign\":", score.campaign);
+    // One look at all of them in place of one at each.
+    let reasons = score.reasons;
+    if is_plain(reasons.joined().as_bytes()) {
+        list(out, "},\"scoring_reasons\":", reasons.iter(), push_plain);
+    } else {
+        list(out, "},\"scoring_reasons\":", reasons.iter(), push_text);
+    }
+    word_or_null(out, ",\"recommended_campaign\":", score.campaign);
     text(out, ",\"model\":", score.model.name());
 }
 
@@ -90,33 +93,45 @@ fn name(out: &mut Vec<u8>, first: &str, last: &str) {
     out.push(b'"');
 }
 
+#[inline]
 fn text(out: &mut Vec<u8>, label: &str, text: &str) {
     out.extend_from_slice(label.as_bytes());
     push_text(out, text);
 }
 
-fn text_or_null(out: &mut Vec<u8>, label: &str, given: Option<&str>) {
-    match given {
-        Some(given) => text(out, label, given),
-        None => {
-            out.extend_from_slice(label.as_bytes());
-            out.extend_from_slice(b"null");
-        }
+/// A word of ours, which has nothing to escape.
+#[inline]
+fn word_or_null(out: &mut Vec<u8>, label: &str, word: Option<&'static str>) {
+    out.extend_from_slice(label.as_bytes());
+    match word {
+        Some(word) => push_plain(out, word),
+        None => out.extend_from_slice(b"null"),
     }
 }
 
 fn texts<'t>(out: &mut Vec<u8>, label: &str, texts: impl Iterator<Item = &'t str>) {
+    list(out, label, texts, push_text);
+}
+
+#[inline]
+fn list<'t>(
+    out: &mut Vec<u8>,
+    label: &str,
+    texts: impl Iterator<Item = &'t str>,
+    push: impl Fn(&mut Vec<u8>, &str),
+) {
     out.extend_from_slice(label.as_bytes());
     out.push(b'[');
     for (at, text) in texts.enumerate() {
         if at > 0 {
             out.push(b',');
         }
-        push_text(out, text);
+        push(out, text);
     }
     out.push(b']');
 }
 
+#[inline]
 fn number(out: &mut Vec<u8>, label: &str, number: Option<u32>) {
     out.extend_from_slice(label.as_bytes());
     match number {
@@ -125,47 +140,58 @@ fn number(out: &mut Vec<u8>, label: &str, number: Option<u32>) {
     }
 }
 
+#[inline]
 fn truth(out: &mut Vec<u8>, label: &str, truth: bool) {
     out.extend_from_slice(label.as_bytes());
     out.extend_from_slice(if truth { b"true" } else { b"false" });
 }
 
+#[inline]
 fn push_text(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     push_escaped(out, text);
     out.push(b'"');
 }
 
-/// The inside of a JSON text: as it is, but for quotes, backslashes and control characters.
-fn push_escaped(out: &mut Vec<u8>, text: &str) {
-    let mut rest = text.as_bytes();
-    while let Some(at) = first_special(rest) {
-        let (plain, special) = rest.split_at(at);
-        out.extend_from_slice(plain);
-        let Some((special, behind)) = special.split_first() else {
-            break;
-        };
-        push_special(out, *special);
-        rest = behind;
-    }
-    out.extend_from_slice(rest);
+fn push_plain(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    out.extend_from_slice(text.as_bytes());
+    out.push(b'"');
 }
 
-/// Where the first byte stands that JSON does not hold as it is.
-fn first_special(bytes: &[u8]) -> Option<usize> {
-    let (words, rest) = bytes.as_chunks::<8>();
-    for (at, word) in words.iter().enumerate() {
-        if let Some(byte) = special_in(*word) {
-            return Some(at * 8 + byte);
+/// The inside of a JSON text: as it is, but for quotes, backslashes and control characters.
+fn push_escaped(out: &mut Vec<u8>, text: &str) {
+    let text = text.as_bytes();
+    if is_plain(text) {
+        out.extend_from_slice(text);
+        return;
+    }
+    for byte in text {
+        if is_special(*byte) {
+            push_special(out, *byte);
+        } else {
+            out.push(*byte);
         }
     }
-    let mut last = [b'x'; 8];
-    last[..rest.len()].copy_from_slice(rest);
-    special_in(last).map(|byte| words.len() * 8 + byte)
+}
+
+/// A byte that JSON does not hold as it is.
+const fn is_special(byte: u8) -> bool {
+    byte < b' ' || byte == b'"' || byte == b'\\'
+}
+
+/// Whether no byte is special.
+fn is_plain(bytes: &[u8]) -> bool {
+    let Some(last) = bytes.last_chunk() else {
+        return !bytes.iter().copied().any(is_special);
+    };
+    let (words, _) = bytes.as_chunks();
+    // The last eight bytes overlap with the last word.
+    words.iter().all(|word| is_plain_word(*word)) && is_plain_word(*last)
 }
 
 /// Eight bytes in one step.
-const fn special_in(word: [u8; 8]) -> Option<usize> {
+const fn is_plain_word(word: [u8; 8]) -> bool {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = ONES * 0x80;
     let word = u64::from_le_bytes(word);
@@ -174,11 +200,7 @@ const fn special_in(word: [u8; 8]) -> Option<usize> {
     let from_space = low + ONES * (0x80 - 0x20);
     let no_quote = (low ^ (ONES * 0x22)) + ONES * 0x7f;
     let no_backslash = (low ^ (ONES * 0x5c)) + ONES * 0x7f;
-    let special = !(from_space & no_quote & no_backslash) & !word & HIGH;
-    if special == 0 {
-        return None;
-    }
-    Some(special.trailing_zeros() as usize / 8)
+    ((from_space & no_quote & no_backslash) | word) & HIGH == HIGH
 }
 
 fn push_special(out: &mut Vec<u8>, byte: u8) {

@@ -12,7 +12,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 
-use super::plain::Members;
+use super::plain::{Given, Texts as GivenTexts};
 use crate::known;
 use crate::template::{Template, Templates, set};
 
@@ -158,8 +158,30 @@ pub(crate) fn csv_row(scored: &Scored<'_>) -> Vec<String> {
 /// Where the dict form has `score_breakdown`, which a row of CSV lacks.
 const BREAKDOWN_AT: usize = 4;
 
-/// A dict with all members, as a lead has them of whom nothing is known.
-fn template(py: Python<'_>, scored: bool) -> PyResult<Bound<'_, PyDict>> {
+/// What a model says of many leads alike.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Verdict {
+    model: &'static str,
+    tier: Option<Tier>,
+    campaign: Option<&'static str>,
+    needs_review: bool,
+    disqualification: Option<&'static str>,
+}
+
+impl Verdict {
+    fn of(score: &Score<'_>) -> Self {
+        Self {
+            model: score.model.name(),
+            tier: score.points.tier,
+            campaign: score.campaign,
+            needs_review: score.points.needs_review,
+            disqualification: score.disqualification(),
+        }
+    }
+}
+
+/// A dict with all members, as a lead has them of whom nothing is known but the verdict.
+fn template(py: Python<'_>, verdict: Option<Verdict>) -> PyResult<Bound<'_, PyDict>> {
     let dict = PyDict::new(py);
     let nothing = |name: &str| {
         Ok::<_, PyErr>(match name {
@@ -175,28 +197,32 @@ fn template(py: Python<'_>, scored: bool) -> PyResult<Bound<'_, PyDict>> {
     for name in LEAD_COLUMNS {
         dict.set_item(PyString::intern(py, name), nothing(name)?)?;
     }
-    if scored {
+    if let Some(verdict) = verdict {
         for (at, name) in SCORE_COLUMNS.into_iter().enumerate() {
             if at == BREAKDOWN_AT {
                 set!(dict; score_breakdown: py.None(););
             }
             dict.set_item(PyString::intern(py, name), nothing(name)?)?;
         }
+        set!(dict;
+            icp_tier: verdict.tier.map(Tier::as_str);
+            needs_review: verdict.needs_review;
+            disqualification_reason: verdict.disqualification;
+            recommended_campaign: verdict.campaign;
+            model: verdict.model;
+        );
     }
     Ok(dict)
 }
-
-/// A text among the members of a dict that was given.
-type Member<'py> = for<'a> fn(&'a Members<'py>) -> &'a Option<Bound<'py, PyString>>;
 
 /// The members as a Python dict; a text that `given` holds as it is stays the same object.
 pub(crate) fn dict<'py>(
     py: Python<'py>,
     scored: &Scored<'_>,
-    given: Option<&Members<'py>>,
+    given: Option<&GivenTexts<'_, 'py>>,
 ) -> PyResult<Bound<'py, PyDict>> {
     static LEAD: Template = Template::new();
-    static SCORED: Template = Template::new();
+    static SCORED: Templates<Verdict> = Templates::new();
     let Mapped {
         lead,
         remarks,
@@ -208,9 +234,9 @@ pub(crate) fn dict<'py>(
         intent,
         ..
     } = lead;
-    let dict = match scored.score {
-        None => LEAD.copy(py, || template(py, false))?,
-        Some(_) => SCORED.copy(py, || template(py, true))?,
+    let dict = match &scored.score {
+        None => LEAD.copy(py, || template(py, None))?,
+        Some(score) => SCORED.copy(py, Verdict::of(score), |it| template(py, Some(*it)))?,
     };
     // What is as the template has it is not set again.
     macro_rules! text {
@@ -220,31 +246,35 @@ pub(crate) fn dict<'py>(
             } )+
         };
     }
-    let of = |member: Member<'py>| given.and_then(|given| member(given).as_ref());
-    let name = of(|it| &it.name);
-    let name = match name.filter(|name| is_whole_of(name, &lead.first_name, &lead.last_name)) {
-        Some(name) => name.clone(),
+    macro_rules! of {
+        ($name:ident) => {
+            given.and_then(|given| given.$name)
+        };
+    }
+    let name = of!(name).filter(|it| it.is_whole_of(&lead.first_name, &lead.last_name));
+    let name = match name {
+        Some(name) => name.object.clone(),
         None => PyString::new(py, &lead.name()),
     };
-    let email = match of(|it| &it.work_email) {
-        Some(given) if given.to_str()? == lead.key.as_str() => given.clone(),
+    let email = match given.map(|given| given.work_email) {
+        Some(given) if given.text == lead.key.as_str() => given.object.clone(),
         _ => PyString::new(py, lead.key.as_str()),
     };
     set!(dict; email: email; name: name;);
     text! {
         first_name: lead.first_name, None;
         last_name: lead.last_name, None;
-        title: lead.title, of(|it| &it.title);
-        linkedin_url: lead.linkedin_url, of(|it| &it.linkedin_url);
+        title: lead.title, of!(title);
+        linkedin_url: lead.linkedin_url, of!(linkedin_url);
         location: lead.location, None;
-        company: company.name, of(|it| &it.company);
-        company_domain: company.domain, of(|it| &it.domain);
-        industry: company.industry, of(|it| &it.industry);
-        source_type: source.kind, of(|it| &it.source_type);
-        source_name: source.name, of(|it| &it.source_name);
+        company: company.name, of!(company);
+        company_domain: company.domain, of!(domain);
+        industry: company.industry, of!(industry);
+        source_type: source.kind, of!(source_type);
+        source_name: source.name, of!(source_name);
     }
     let technologies = company.technologies.iter().enumerate().map(|(at, it)| {
-        let given = given.and_then(|given| given.technologies.get(at));
+        let given = given.and_then(|given| given.technologies.get(at).copied());
         text(py, it, given)
     });
     let texts = |texts: &[String]| known::list(py, texts.iter().map(String::as_str));
@@ -286,46 +316,29 @@ fn add_score(dict: &Bound<'_, PyDict>, score: &Score<'_>) -> PyResult<()> {
         icp_score: score.points.points;
         score_breakdown: breakdown(py, score.points.breakdown)?;
         scoring_reasons: known::list(py, score.reasons.iter())?;
-        model: known::text(py, score.model.name());
     );
-    if let Some(tier) = score.tier() {
-        set!(dict; icp_tier: known::text(py, tier););
-    }
-    if score.points.needs_review {
-        set!(dict; needs_review: true;);
-    }
-    if let Some(reason) = score.disqualification() {
-        set!(dict; disqualification_reason: known::text(py, reason););
-    }
-    if let Some(campaign) = score.campaign {
-        set!(dict; recommended_campaign: known::text(py, campaign););
-    }
     Ok(())
 }
 
 /// A text as Python's: the one that was given, where this is all of it.
-fn text<'py>(
-    py: Python<'py>,
-    text: &str,
-    given: Option<&Bound<'py, PyString>>,
-) -> Bound<'py, PyString> {
+fn text<'py>(py: Python<'py>, text: &str, given: Option<Given<'_, 'py>>) -> Bound<'py, PyString> {
     match given {
-        Some(given) if is_whole_of(given, text, "") => given.clone(),
+        Some(given) if given.is_whole_of(text, "") => given.object.clone(),
         _ => PyString::new(py, text),
     }
 }
 
-/// Whether a text of Python's begins where `first` stands, and ends with it or, behind one
-/// separator, with `last`.
-fn is_whole_of(given: &Bound<'_, PyString>, first: &str, last: &str) -> bool {
-    let length = match (first.len(), last.len()) {
-        (first, 0) => first,
-        (first, last) => first + 1 + last,
-    };
-    !first.is_empty()
-        && given.to_str().is_ok_and(|given| {
-            given.len() == length && std::ptr::eq(given.as_ptr(), first.as_ptr())
-        })
+impl Given<'_, '_> {
+    /// Whether it begins where `first` stands, and ends with it or, behind one separator, with `last`.
+    fn is_whole_of(&self, first: &str, last: &str) -> bool {
+        let length = match (first.len(), last.len()) {
+            (first, 0) => first,
+            (first, last) => first + 1 + last,
+        };
+        !first.is_empty()
+            && self.text.len() == length
+            && std::ptr::eq(self.text.as_ptr(), first.as_ptr())
+    }
 }
 
 fn breakdown(py: Python<'_>, found: Breakdown) -> PyResult<Bound<'_, PyDict>> {

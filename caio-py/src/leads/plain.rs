@@ -11,19 +11,40 @@ use smallvec::SmallVec;
 /// The members of such a dict; a null is like one that lacks.
 #[derive(Default)]
 pub(crate) struct Members<'py> {
-    pub(crate) name: Option<Bound<'py, PyString>>,
-    pub(crate) title: Option<Bound<'py, PyString>>,
-    pub(crate) linkedin_url: Option<Bound<'py, PyString>>,
-    pub(crate) source_type: Option<Bound<'py, PyString>>,
-    pub(crate) source_name: Option<Bound<'py, PyString>>,
-    pub(crate) company: Option<Bound<'py, PyString>>,
-    pub(crate) domain: Option<Bound<'py, PyString>>,
-    pub(crate) industry: Option<Bound<'py, PyString>>,
-    pub(crate) technologies: SmallVec<[Bound<'py, PyString>; 8]>,
-    pub(crate) work_email: Option<Bound<'py, PyString>>,
+    name: Option<Bound<'py, PyString>>,
+    title: Option<Bound<'py, PyString>>,
+    linkedin_url: Option<Bound<'py, PyString>>,
+    source_type: Option<Bound<'py, PyString>>,
+    source_name: Option<Bound<'py, PyString>>,
+    company: Option<Bound<'py, PyString>>,
+    domain: Option<Bound<'py, PyString>>,
+    industry: Option<Bound<'py, PyString>>,
+    technologies: SmallVec<[Bound<'py, PyString>; 8]>,
+    work_email: Option<Bound<'py, PyString>>,
     employee_count: Option<u32>,
     revenue_estimate: Option<f64>,
     intent: PlainIntent,
+}
+
+/// The texts among them, each with what it says.
+pub(crate) struct Texts<'a, 'py> {
+    pub(crate) name: Option<Given<'a, 'py>>,
+    pub(crate) title: Option<Given<'a, 'py>>,
+    pub(crate) linkedin_url: Option<Given<'a, 'py>>,
+    pub(crate) source_type: Option<Given<'a, 'py>>,
+    pub(crate) source_name: Option<Given<'a, 'py>>,
+    pub(crate) company: Option<Given<'a, 'py>>,
+    pub(crate) domain: Option<Given<'a, 'py>>,
+    pub(crate) industry: Option<Given<'a, 'py>>,
+    pub(crate) technologies: SmallVec<[Given<'a, 'py>; 8]>,
+    pub(crate) work_email: Given<'a, 'py>,
+}
+
+/// A text that Python holds: asking for what it says is worth doing once.
+#[derive(Clone, Copy)]
+pub(crate) struct Given<'a, 'py> {
+    pub(crate) object: &'a Bound<'py, PyString>,
+    pub(crate) text: &'a str,
 }
 
 /// The members of one dict, counted as they are asked for.
@@ -160,46 +181,66 @@ impl<'py> Members<'py> {
         company.is_all()
     }
 
-    /// The row that it is, if a plain row may be made of it.
-    pub(crate) fn row(&self) -> Option<PlainRow<'_>> {
-        let row = self.held().ok()?;
-        row.is_usable().then_some(row)
+    /// The texts; `None` where the address lacks, or one holds half of a surrogate pair, which Rust
+    /// cannot hold.
+    pub(crate) fn texts(&self) -> Option<Texts<'_, 'py>> {
+        self.held().ok()
     }
 
-    fn held(&self) -> Result<PlainRow<'_>, Other> {
-        let technologies = self.technologies.iter().map(whole);
-        Ok(PlainRow {
-            lead_id: None,
+    fn held(&self) -> Result<Texts<'_, 'py>, Other> {
+        Ok(Texts {
             name: held(self.name.as_ref())?,
             title: held(self.title.as_ref())?,
             linkedin_url: held(self.linkedin_url.as_ref())?,
             source_type: held(self.source_type.as_ref())?,
             source_name: held(self.source_name.as_ref())?,
+            company: held(self.company.as_ref())?,
+            domain: held(self.domain.as_ref())?,
+            industry: held(self.industry.as_ref())?,
+            technologies: self
+                .technologies
+                .iter()
+                .map(given)
+                .collect::<Result<_, _>>()?,
+            work_email: held(self.work_email.as_ref())?.ok_or(Other)?,
+        })
+    }
+
+    /// The row that it is, if a plain row may be made of it.
+    pub(crate) fn row<'a>(&self, texts: &Texts<'a, 'py>) -> Option<PlainRow<'a>> {
+        let text = |given: Option<Given<'a, 'py>>| given.map(|it| Text(Cow::Borrowed(it.text)));
+        let technologies = texts.technologies.iter().filter_map(|it| text(Some(*it)));
+        let row = PlainRow {
+            lead_id: None,
+            name: text(texts.name),
+            title: text(texts.title),
+            linkedin_url: text(texts.linkedin_url),
+            source_type: text(texts.source_type),
+            source_name: text(texts.source_name),
             company: PlainCompany {
-                name: held(self.company.as_ref())?,
-                domain: held(self.domain.as_ref())?,
+                name: text(texts.company),
+                domain: text(texts.domain),
                 employee_count: self.employee_count,
-                industry: held(self.industry.as_ref())?,
-                technologies: Some(technologies.collect::<Result<_, _>>()?),
+                industry: text(texts.industry),
+                technologies: Some(technologies.collect()),
                 revenue_estimate: self.revenue_estimate,
             },
             intent: self.intent,
             contact: PlainContact {
-                work_email: held(self.work_email.as_ref())?.ok_or(Other)?,
+                work_email: Text(Cow::Borrowed(texts.work_email.text)),
             },
-        })
+        };
+        row.is_usable().then_some(row)
     }
 }
 
-/// The text where Python holds it.
-fn held<'a>(text: Option<&'a Bound<'_, PyString>>) -> Found<Text<'a>> {
-    text.map(whole).transpose()
+fn held<'a, 'py>(object: Option<&'a Bound<'py, PyString>>) -> Found<Given<'a, 'py>> {
+    object.map(given).transpose()
 }
 
-/// One with half of a surrogate pair is none that Rust can hold.
-fn whole<'a>(text: &'a Bound<'_, PyString>) -> Result<Text<'a>, Other> {
-    match text.to_str() {
-        Ok(text) => Ok(Text(Cow::Borrowed(text))),
+fn given<'a, 'py>(object: &'a Bound<'py, PyString>) -> Result<Given<'a, 'py>, Other> {
+    match object.to_str() {
+        Ok(text) => Ok(Given { object, text }),
         Err(_) => Err(Other),
     }
 }
