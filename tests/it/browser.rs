@@ -150,6 +150,28 @@ fn the_keyboard_is_enough_and_the_stop_button_stops() {
 }
 
 #[test]
+fn what_happens_elsewhere_shows_at_once_and_not_only_when_the_page_asks_again() {
+    let (service, browser) = service();
+    browser.until("return document.documentElement.dataset.live === 'true'");
+    // What it heard when it came in has had its effect; then the page's own half-minute is taken away, so
+    // that news alone can change what it shows.
+    browser.run("setTimeout(() => { window.settled = true; }, 1500)");
+    browser.until("return window.settled === true");
+    browser.run("for (let timer = 0; timer < 10000; timer += 1) clearInterval(timer)");
+    let count = "return document.querySelectorAll('#queue tbody tr').length";
+    let waiting = browser.number(count);
+    let drafts = service.place.json(0, &["drafts", "list"]);
+    let id = drafts["drafts"][0]["id"].as_str().unwrap();
+    service.place.expect(0, &["drafts", "approve", id, "--yes"]);
+    browser.until(&format!("{count} === {}", waiting - 1));
+    service
+        .place
+        .expect(0, &["stop", "--reason", "from elsewhere"]);
+    browser
+        .until("return document.getElementById('stopped').textContent.includes('from elsewhere')");
+}
+
+#[test]
 fn every_page_is_delivered_with_the_strict_policy_and_no_inline_script() {
     let service = Service::start();
     for page in ["/login", "/sales", "/", "/leads", "/scorecard"] {

@@ -9,6 +9,7 @@ mod browser;
 mod cadence;
 mod campaigns;
 mod delivery;
+mod live;
 mod manners;
 mod migrate;
 mod one;

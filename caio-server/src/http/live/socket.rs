@@ -28,7 +28,7 @@ use crate::http::problem::{Problem, ProblemDocument, Result};
 use crate::http::routes::health_object;
 use crate::http::service::Service;
 
-/// Largest message of a client, bytes.
+/// Largest message of a client, bytes. What is larger by far is not even read.
 const MOST: usize = 4 * 1024;
 
 /// How long a client may take to receive one message.
@@ -42,6 +42,9 @@ const UNAUTHORIZED: u16 = 4401;
 
 /// What the client sent is no JSON object.
 const BAD_DATA: u16 = 1003;
+
+/// What the client sent is longer than [`MOST`].
+const TOO_BIG: u16 = 1009;
 
 /// The server ends.
 const GOING_AWAY: u16 = 1001;
@@ -125,7 +128,9 @@ async fn open(
     }
     let place = service.live.join().ok_or_else(full)?;
     let ticket = tickets(&service).take(&opening.ticket).await?;
-    let upgrade = upgrade.max_message_size(MOST).max_frame_size(MOST);
+    let upgrade = upgrade
+        .max_message_size(16 * MOST)
+        .max_frame_size(16 * MOST);
     Ok(upgrade.on_upgrade(move |socket| async move {
         let _place = place;
         match ticket {
@@ -175,6 +180,9 @@ async fn serve(service: &Arc<Service>, holder: Option<Holder>, mut socket: WebSo
                 Err(RecvError::Closed) => return,
             },
             said = socket.recv() => match said {
+                Some(Ok(Message::Text(text))) if text.len() > MOST => {
+                    return close(socket, TOO_BIG, "a message is longer than 4 KiB").await;
+                }
                 Some(Ok(Message::Text(text))) => match answer(service, &text).await {
                     Ok(answer) => answer,
                     Err(()) => return close(socket, BAD_DATA, "expected a JSON object").await,
