@@ -7,10 +7,10 @@ use caio_state::{
     CommitOutcome, Guard, Key, Page, Range, RangeEntry, StateStore, StateStoreExt, Write,
 };
 
-use crate::error::Result;
+use crate::error::{DispatchError, Result};
 use crate::history::Event;
 use crate::records;
-use crate::transition::commit;
+use crate::transition::{commit, transition};
 
 /// Adds to the suppression set, for one person who decides.
 #[derive(Debug, Clone, Copy)]
@@ -66,6 +66,57 @@ impl Suppress<'_> {
         writes.extend(event.because(format!("{reason} ({source})")).writes()?);
         let outcome = commit(self.store, self.ids, vec![Guard::Absent(key)], writes).await?;
         Ok(outcome == CommitOutcome::Committed)
+    }
+
+    /// Takes exactly this entry back, which a person alone may do and has to say why; answers it. What
+    /// else ends contact stays: another entry that covers the person, and a lead's status.
+    ///
+    /// # Errors
+    /// [`DispatchError::Refused`] (`suppression.reason`) without a reason,
+    /// [`DispatchError::NotFound`] when there is no such entry.
+    pub async fn remove(&self, scope: &Scope, reason: &str) -> Result<Suppression> {
+        let reason = reason.trim();
+        if reason.is_empty() {
+            return Err(DispatchError::Refused {
+                code: "suppression.reason",
+                reason: "an entry is taken back for a reason, such as what the person has said"
+                    .to_owned(),
+            });
+        }
+        let key = key(scope);
+        let decide = |entry: Suppression| {
+            let (id, now) = (self.ids.id(), self.clock.now());
+            let event = Event::new(&id, now, self.by, "suppression.removed", scope.value());
+            let event = match scope {
+                Scope::Address(person) => event.about(person),
+                Scope::Domain(_) => event,
+            };
+            let Suppression {
+                reason: was,
+                by,
+                at,
+                ..
+            } = &entry;
+            let why = format!("{reason} (it was: {was}, by {by}, since {at})");
+            let mut writes = vec![
+                Write::Delete(key.clone()),
+                Write::Unindex {
+                    index: records::SUPPRESSION_INDEX.to_owned(),
+                    key: key.clone(),
+                },
+            ];
+            writes.extend(event.because(why).writes()?);
+            Ok((entry, writes))
+        };
+        transition(
+            self.store,
+            self.ids,
+            "suppression of",
+            scope.value(),
+            &key,
+            decide,
+        )
+        .await
     }
 
     /// Whether the set covers exactly this already.

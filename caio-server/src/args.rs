@@ -434,6 +434,14 @@ pub(crate) enum SuppressCommand {
         #[arg(long, default_value = "imported")]
         reason: String,
     },
+    /// Take an entry back, exactly as it stands in the list
+    Remove {
+        /// name@example.com, or a domain
+        who: String,
+        /// Why: it stands in the history, with your name
+        #[arg(long)]
+        reason: String,
+    },
     /// Every entry, newest first
     List,
     /// Every entry as NDJSON

@@ -32,8 +32,6 @@ use crate::args::{Cli, Command, ConfigCommand};
 use crate::exit::{Exit, Result};
 use crate::wiring::Context;
 
-pub(crate) use dispatch::live::coexist;
-
 /// Runs the command.
 pub(crate) async fn run(context: Context, command: Command) -> Result<Exit> {
     match command {

@@ -4,6 +4,7 @@ mod alerts;
 mod batches;
 mod brake;
 mod channels;
+mod follow_ups;
 mod halt;
 mod keys;
 #[cfg(feature = "kill-points")]

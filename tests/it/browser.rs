@@ -172,9 +172,28 @@ fn what_happens_elsewhere_shows_at_once_and_not_only_when_the_page_asks_again() 
 }
 
 #[test]
+fn the_reference_names_every_route_and_what_it_takes() {
+    let (service, browser) = service();
+    browser.open("/api/docs");
+    browser.until("return document.querySelectorAll('#routes details').length > 0");
+    let document = service.place.expect(0, &["openapi"]).out;
+    let document: serde_json::Value = serde_json::from_str(&document).unwrap();
+    let paths = document["paths"].as_object().unwrap().values();
+    let operations: usize = paths.map(|it| it.as_object().unwrap().len()).sum();
+    let shown = browser.number("return document.querySelectorAll('#routes details').length");
+    assert_eq!(usize::try_from(shown).unwrap(), operations);
+    let stop = "[...document.querySelectorAll('#routes details')].find((it) => it.id === 'post /api/stop')";
+    let text = browser.run(&format!("return {stop}.textContent"));
+    let text = text.as_str().unwrap();
+    for word in ["approver", "Idempotency-Key", "reason", "207"] {
+        assert!(text.contains(word), "{word}: {text}");
+    }
+}
+
+#[test]
 fn every_page_is_delivered_with_the_strict_policy_and_no_inline_script() {
     let service = Service::start();
-    for page in ["/login", "/sales", "/", "/leads", "/scorecard"] {
+    for page in ["/login", "/sales", "/", "/leads", "/scorecard", "/api/docs"] {
         let headers = [("X-Dashboard-Token", crate::service::TOKEN)];
         let reply = service.send("GET", page, &headers, "");
         assert_eq!(reply.status, 200, "{page}");

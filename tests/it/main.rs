@@ -22,5 +22,6 @@ mod shadow;
 mod shared_store;
 mod stores;
 mod support;
+mod trigger;
 mod walk;
 mod webhooks;

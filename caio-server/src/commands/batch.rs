@@ -1,7 +1,6 @@
 //! `caio batch`: what goes out together, and who said so.
 
 use caio_core::batch::{Batch, BatchStatus};
-use caio_core::terms::Motion;
 use caio_dispatch::batches::{self, Batches};
 use caio_dispatch::notify;
 use caio_dispatch::plan::Plan;
@@ -13,9 +12,6 @@ use crate::args::BatchCommand;
 use crate::exit::{Exit, Failure, Result};
 use crate::wiring::{AskedBatch, Context};
 
-/// Follow-ups written on the way to a batch of them.
-const FOLLOW_UPS: usize = 500;
-
 pub(super) async fn run(context: &Context, command: BatchCommand) -> Result<Exit> {
     match command {
         BatchCommand::Create {
@@ -25,9 +21,9 @@ pub(super) async fn run(context: &Context, command: BatchCommand) -> Result<Exit
             expires,
             via,
         } => {
-            if matches!(motion, Motion::Cadence | Motion::All) {
-                let store = context.open(Access::ReadWrite)?;
-                super::cadence::write(context, &*store, FOLLOW_UPS).await?;
+            let store = context.open(Access::ReadWrite)?;
+            if let Some(written) = context.write_due(&*store, context.by()?, motion).await? {
+                super::cadence::told(context, &written);
             }
             let asked = AskedBatch {
                 motion,

@@ -3,12 +3,10 @@
 use caio_core::EmailKey;
 use caio_core::limits::business_day;
 use caio_core::record::check_address;
-use caio_dispatch::cadence::{self, Cadences, Enrolment, Synced, Written};
-use caio_dispatch::copywriter::TemplateCopywriter;
-use caio_state::{Access, StateStore};
+use caio_dispatch::cadence::{self, Enrolment, Synced, Written};
+use caio_state::Access;
 use serde_json::{Value, json};
 
-use super::run::templates;
 use crate::args::CadenceCommand;
 use crate::exit::{Exit, Failure, Result};
 use crate::wiring::Context;
@@ -18,7 +16,10 @@ pub(super) async fn run(context: &Context, command: CadenceCommand) -> Result<Ex
         CadenceCommand::Due { limit } => due(context, limit).await,
         CadenceCommand::Draft { limit } => {
             let store = context.open(Access::ReadWrite)?;
-            let written = write(context, &*store, limit).await?;
+            let written = context
+                .write_follow_ups(&*store, context.by()?, limit)
+                .await?;
+            told(context, &written);
             if context.printer.is_json() {
                 context.printer.json(&json!(written));
             }
@@ -27,7 +28,8 @@ pub(super) async fn run(context: &Context, command: CadenceCommand) -> Result<Ex
         CadenceCommand::Enroll { email, sent_at } => {
             let store = context.open(Access::ReadWrite)?;
             let person = address(&email)?;
-            let enrolment = follow_ups(context, &*store)?
+            let enrolment = context
+                .follow_ups(&*store)?
                 .enroll(&person, sent_at)
                 .await?;
             Ok(answer(context, &enrolment))
@@ -35,29 +37,27 @@ pub(super) async fn run(context: &Context, command: CadenceCommand) -> Result<Ex
         CadenceCommand::Exit { email, reason } => {
             let store = context.open(Access::ReadWrite)?;
             let person = address(&email)?;
-            let enrolment = follow_ups(context, &*store)?.exit(&person, &reason).await?;
+            let enrolment = context.follow_ups(&*store)?.exit(&person, &reason).await?;
             Ok(answer(context, &enrolment))
         }
         CadenceCommand::List { status, limit } => list(context, status.as_deref(), limit).await,
         CadenceCommand::Pause { email, reason } => {
             let store = context.open(Access::ReadWrite)?;
             let person = address(&email)?;
-            let enrolment = follow_ups(context, &*store)?
-                .pause(&person, &reason)
-                .await?;
+            let enrolment = context.follow_ups(&*store)?.pause(&person, &reason).await?;
             Ok(answer(context, &enrolment))
         }
         CadenceCommand::Resume { email } => {
             let store = context.open(Access::ReadWrite)?;
             let person = address(&email)?;
-            let enrolment = follow_ups(context, &*store)?.resume(&person).await?;
+            let enrolment = context.follow_ups(&*store)?.resume(&person).await?;
             Ok(answer(context, &enrolment))
         }
         CadenceCommand::Show { email } => show(context, &email).await,
         CadenceCommand::Summary => summary(context).await,
         CadenceCommand::Sync => {
             let store = context.open(Access::ReadWrite)?;
-            let synced = follow_ups(context, &*store)?.sync().await?;
+            let synced = context.follow_ups(&*store)?.sync().await?;
             if context.printer.is_json() {
                 context.printer.json(&json!(synced));
             } else {
@@ -72,35 +72,8 @@ pub(super) async fn run(context: &Context, command: CadenceCommand) -> Result<Ex
     }
 }
 
-/// The follow-ups of the store, for whoever decides here.
-pub(crate) fn follow_ups<'a>(
-    context: &'a Context,
-    store: &'a dyn StateStore,
-) -> Result<Cadences<'a>> {
-    Ok(Cadences {
-        store,
-        clock: &*context.clock,
-        ids: &*context.ids,
-        by: context.by()?,
-        zone: context.zone()?,
-        mirror: super::dispatch::live::coexist(context)?.is_some(),
-    })
-}
-
-/// Who writes, with the templates and the sender of the settings.
-pub(super) fn writer(context: &Context) -> Result<TemplateCopywriter> {
-    let sender = context.settings().sender.clone();
-    Ok(TemplateCopywriter::new(templates(context)?, sender))
-}
-
-/// Writes what is due, and says so.
-pub(super) async fn write(
-    context: &Context,
-    store: &dyn StateStore,
-    limit: usize,
-) -> Result<Written> {
-    let writer = writer(context)?;
-    let written = follow_ups(context, store)?.draft(&writer, limit).await?;
+/// Says what was written.
+pub(super) fn told(context: &Context, written: &Written) {
     let printer = &context.printer;
     say(context, &written.synced);
     for unwritten in &written.unwritten {
@@ -122,7 +95,6 @@ pub(super) async fn write(
     if !written.drafts.is_empty() {
         printer.note("next: caio drafts list, then approve them");
     }
-    Ok(written)
 }
 
 fn exit_of(written: &Written) -> Exit {

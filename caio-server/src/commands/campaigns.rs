@@ -9,7 +9,6 @@ use caio_state::{Access, StateStore};
 use serde_json::json;
 
 use super::dispatch;
-use super::dispatch::live::coexist;
 use crate::args::{CampaignsCommand, WhichCampaign};
 use crate::exit::{Exit, Failure, Result};
 use crate::wiring::Context;
@@ -139,7 +138,7 @@ pub(crate) async fn desk(
             inputs,
             brake: Arc::new(context.brake()),
         },
-        coexist: coexist(context)?,
+        coexist: context.coexist()?,
         by,
     })
 }

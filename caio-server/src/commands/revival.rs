@@ -6,7 +6,6 @@ use caio_dispatch::revival::{Revivals, Scan, contacts};
 use caio_state::{Access, StateStore};
 use serde_json::json;
 
-use super::cadence::writer;
 use crate::args::{RevivalCommand, RevivalScan};
 use crate::exit::{Exit, Result};
 use crate::wiring::{Context, read};
@@ -28,7 +27,7 @@ pub(super) async fn run(context: &Context, command: RevivalCommand) -> Result<Ex
             let (contacts, bad) = given(&scan)?;
             let store = context.open(Access::ReadWrite)?;
             let store: &dyn StateStore = &*store;
-            let writer = writer(context)?;
+            let writer = context.writer()?;
             let mut revived = revivals(store)?
                 .draft(&contacts, scan.limit, &writer)
                 .await?;

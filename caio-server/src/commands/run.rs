@@ -1,11 +1,9 @@
 //! `caio run`: the main job.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use caio_core::copy::{TemplateError, TemplateSet};
 use caio_core::record::FieldMap;
 use caio_core::terms::{Provider, Tier};
 use caio_dispatch::copywriter::TemplateCopywriter;
@@ -17,12 +15,12 @@ use caio_state::Access;
 
 use crate::args::RunArgs;
 use crate::exit::{Exit, Failure, Result};
-use crate::wiring::{Context, read};
+use crate::wiring::Context;
 
 pub(super) async fn run(context: &Context, args: RunArgs) -> Result<Exit> {
     let (reader, fields) = open(context, &args.file, &args.map)?;
     let model = context.model(args.model.as_deref())?;
-    let templates = templates(context)?;
+    let templates = context.templates()?;
     let copywriter = TemplateCopywriter::new(templates, context.settings().sender.clone());
     let access = if args.dry_run {
         Access::ReadOnly
@@ -92,27 +90,6 @@ pub(super) async fn run(context: &Context, args: RunArgs) -> Result<Exit> {
         report if report.count(Fate::Refused) > 0 => Exit::Refusals,
         _ => Exit::Done,
     })
-}
-
-/// The built-in templates, with those in the configured folder in the place of theirs.
-pub(super) fn templates(context: &Context) -> Result<TemplateSet> {
-    let folder = &context.settings().templates_folder;
-    let mut own = BTreeMap::new();
-    if !folder.is_empty() {
-        let failed = |error| Failure::new("template.folder", format!("{folder}: {error}"));
-        for entry in std::fs::read_dir(folder).map_err(failed)? {
-            let path = entry.map_err(failed)?.path();
-            let name = path
-                .file_name()
-                .and_then(|name| name.to_str())
-                .unwrap_or("");
-            if let Some(campaign) = name.strip_suffix(".txt.j2") {
-                own.insert(campaign.to_owned(), read(&path)?);
-            }
-        }
-    }
-    TemplateSet::with_own(&own)
-        .map_err(|error| Failure::new(TemplateError::CODE, error.to_string()))
 }
 
 /// Opens a file of leads and finds out what its columns mean.

@@ -87,6 +87,31 @@ pub(super) async fn run(context: &Context, command: SuppressCommand) -> Result<E
                 Exit::Refusals
             })
         }
+        SuppressCommand::Remove { who, reason } => {
+            let scope = Scope::parse(&who).map_err(|error| {
+                Failure::new(ScopeError::CODE, error.to_string()).exit(Exit::Usage)
+            })?;
+            let by = context.by()?;
+            let store = context.open(Access::ReadWrite)?;
+            let suppress = Suppress {
+                store: &*store,
+                clock: &*context.clock,
+                ids: &*context.ids,
+                by,
+            };
+            let entry = suppress.remove(&scope, &reason).await?;
+            if printer.is_json() {
+                printer.json(&json!({ "removed": entry }));
+            } else {
+                printer.line(&format!(
+                    "{} is not in the list any more; it was, since {}: {}",
+                    scope.value(),
+                    entry.at,
+                    entry.reason
+                ));
+            }
+            Ok(Exit::Done)
+        }
         SuppressCommand::List => {
             let store = context.open(Access::ReadOnly)?;
             let entries = suppress::list(&*store).await?;

@@ -9,7 +9,6 @@ use caio_state::{Access, StateStore};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::cadence::follow_ups;
 use crate::args::WebhooksCommand;
 use crate::exit::{Exit, Result};
 use crate::wiring::Context;
@@ -18,14 +17,14 @@ pub(super) async fn run(context: &Context, command: WebhooksCommand) -> Result<E
     match command {
         WebhooksCommand::Accept { id } => {
             let store = context.open(Access::ReadWrite)?;
-            let state = decide(context, &*store, &follow_ups(context, &*store)?)?
+            let state = decide(context, &*store, &context.follow_ups(&*store)?)?
                 .accept(&id)
                 .await?;
             Ok(say(context, &[(id, state)]))
         }
         WebhooksCommand::Dismiss { id } => {
             let store = context.open(Access::ReadWrite)?;
-            let state = decide(context, &*store, &follow_ups(context, &*store)?)?
+            let state = decide(context, &*store, &context.follow_ups(&*store)?)?
                 .dismiss(&id)
                 .await?;
             Ok(say(context, &[(id, state)]))
@@ -43,7 +42,7 @@ pub(super) async fn run(context: &Context, command: WebhooksCommand) -> Result<E
             until,
         } => {
             let store = context.open(Access::ReadWrite)?;
-            let follow_ups = follow_ups(context, &*store)?;
+            let follow_ups = context.follow_ups(&*store)?;
             let decide = decide(context, &*store, &follow_ups)?;
             let mut replayed = Vec::with_capacity(ids.len());
             if ids.is_empty() {

@@ -29,7 +29,7 @@ struct Page {
 }
 
 /// The pages, at the addresses of the old ones.
-const PAGES: [Page; 4] = [
+const PAGES: [Page; 5] = [
     Page {
         path: "/",
         title: "Overview",
@@ -54,6 +54,12 @@ const PAGES: [Page; 4] = [
         script: "scorecard",
         content: include_str!("pages/scorecard.html"),
     },
+    Page {
+        path: "/api/docs",
+        title: "API",
+        script: "reference",
+        content: include_str!("pages/reference.html"),
+    },
 ];
 
 pub(super) fn all() -> OpenApiRouter<Arc<Service>> {
@@ -62,6 +68,7 @@ pub(super) fn all() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(sales))
         .routes(routes!(leads))
         .routes(routes!(scorecard))
+        .routes(routes!(reference))
         .routes(routes!(moved))
         .merge(files::routes())
         .merge(login::routes())
@@ -101,6 +108,15 @@ async fn leads(who: Principal) -> Result<Response> {
 )]
 async fn scorecard(who: Principal) -> Result<Response> {
     render(&PAGES[3], &who)
+}
+
+/// The reference of the API, made from its description.
+#[utoipa::path(
+    get, path = "/api/docs", tag = "pages", security(("session" = ["viewer"])),
+    responses((status = 200, description = "The reference", content_type = "text/html", body = String))
+)]
+async fn reference(who: Principal) -> Result<Response> {
+    render(&PAGES[4], &who)
 }
 
 /// An address that people have kept.

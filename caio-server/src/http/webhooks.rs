@@ -26,7 +26,6 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::problem::{Problem, Result};
 use super::service::Service;
-use crate::commands::coexist;
 use crate::wiring::Context;
 use keys::Known;
 pub(crate) use work::work;
@@ -66,15 +65,7 @@ impl Webhooks {
 
 /// The follow-ups that events end and hold.
 pub(super) fn follow_ups(service: &Service) -> crate::exit::Result<Cadences<'_>> {
-    let context = &service.context;
-    Ok(Cadences {
-        store: &*service.store,
-        clock: &*context.clock,
-        ids: &*context.ids,
-        by: "caio",
-        zone: context.zone()?,
-        mirror: coexist(context)?.is_some(),
-    })
+    service.context.follow_ups_of(&*service.store, "caio")
 }
 
 /// Stores what `source` sent. The answer of every fault is the same for everybody who cannot prove

@@ -76,11 +76,16 @@ impl Context {
     /// Raises `subjects` and delivers what waits, after a command's own work is done: nothing that goes
     /// wrong here changes how the command ends.
     pub(crate) async fn tell(&self, store: &dyn StateStore, subjects: Vec<Subject>) {
+        self.raise(store, subjects).await;
+        self.deliver_alerts(store).await;
+    }
+
+    /// Raises alerts, for whoever delivers them.
+    pub(crate) async fn raise(&self, store: &dyn StateStore, subjects: Vec<Subject>) {
         let policy = self.alert_policy();
         for problem in self.alerts(store, &policy).raise_all(subjects).await {
             self.printer.warn(&problem);
         }
-        self.deliver_alerts(store).await;
     }
 
     /// Delivers what waits, for a bounded time.

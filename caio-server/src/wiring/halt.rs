@@ -51,17 +51,9 @@ impl Context {
                 reason: reason.to_owned(),
                 still_sending: still_sending.collect(),
             };
-            self.raise(&*store, stopped).await;
+            self.raise(&*store, vec![stopped]).await;
         }
         Stopped { flag, halted }
-    }
-
-    /// Raises an alert; nothing that goes wrong here changes what was done.
-    async fn raise(&self, store: &dyn StateStore, subject: Subject) {
-        let policy = self.alert_policy();
-        for problem in self.alerts(store, &policy).raise_all(vec![subject]).await {
-            self.printer.warn(&problem);
-        }
     }
 
     async fn set_flag(&self, store: &dyn StateStore, by: &str, reason: &str) -> Result<()> {
@@ -80,7 +72,7 @@ impl Context {
         let mut writes = vec![stop::clear()];
         writes.extend(self.stop_event(by, "stop.cleared").writes()?);
         stop::commit(store, &*self.ids, writes).await?;
-        self.raise(store, Subject::Resumed { by: by.to_owned() })
+        self.raise(store, vec![Subject::Resumed { by: by.to_owned() }])
             .await;
         Ok(())
     }

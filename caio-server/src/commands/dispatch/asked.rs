@@ -7,12 +7,10 @@ use caio_core::batch::{Batch, BatchStatus};
 use caio_core::safety::verdict;
 use caio_core::terms::{Mode, Motion, Provider};
 use caio_dispatch::batches;
-use caio_dispatch::notify::told_by_run;
 use caio_dispatch::operator::RunReport;
 use caio_dispatch::shadow;
 use caio_state::StateStore;
 
-use super::super::cadence::follow_ups;
 use super::{channel_state, inputs, live, preview};
 use crate::args::DispatchArgs;
 use crate::exit::Result;
@@ -82,17 +80,8 @@ pub(crate) async fn asked(
     if let Some(batch) = known.filter(|_| args.live && verdict.may_send()) {
         let channels = shadow::kept(&store, &context.ids, &batch.id, channels).await?;
         let operator = live::operator(context, store, &policy, inputs, channels)?;
-        let report = operator.execute(&batch.id, args.motion).await?;
-        let policy = context.alert_policy();
-        let told = told_by_run(&report);
-        for problem in context
-            .alerts(&*operator.store, &policy)
-            .raise_all(told)
-            .await
-        {
-            context.printer.warn(&problem);
-        }
-        follow_ups(context, &*operator.store)?.sync().await?;
+        let carried_out = live::carry_out(context, &operator, &batch.id, args.motion);
+        let (report, _) = carried_out.await?;
         return Ok(Came::Ran(report));
     }
     let mut against: Vec<String> = verdict

@@ -1,14 +1,13 @@
 //! `caio dispatch --live`: the operator over the real channels.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use caio_core::batch::BatchStatus;
 use caio_core::safety::Inputs;
-use caio_core::terms::Provider;
+use caio_core::terms::{Motion, Provider};
 use caio_dispatch::batches;
-use caio_dispatch::coexist::followed::Watch;
+use caio_dispatch::cadence::Synced;
 use caio_dispatch::notify::told_by_run;
 use caio_dispatch::operator::{Gate, ItemReport, Operator, Permits, RunReport};
 use caio_dispatch::policy::Policy;
@@ -17,16 +16,13 @@ use caio_state::{Access, StateStore};
 use jiff::SignedDuration;
 use serde_json::json;
 
-use super::super::cadence::{follow_ups, say};
+use super::super::cadence::say;
 use crate::args::DispatchArgs;
 use crate::exit::{Exit, Failure, Result};
 use crate::wiring::{Channels, Context};
 
 /// How long the executor's lease, and the Python system's locks, live without renewal.
 const LEASE: SignedDuration = SignedDuration::from_secs(240);
-
-/// How old the last look into the Python system's folder may be, where another process looks.
-const FRESH: SignedDuration = SignedDuration::from_mins(5);
 
 /// Executes an approved batch whose verdict allows it.
 pub(super) async fn run(
@@ -42,33 +38,41 @@ pub(super) async fn run(
     let mut operator = operator(context, store, policy, inputs, channels)?;
     operator.tiers.extend(args.tier);
     operator.run_limit = args.limit;
-    let ran = execute(context, args, &operator, batch).await;
-    let mut subjects = context.notes.take();
-    subjects.extend(ran.iter().flat_map(told_by_run));
-    let ended = match ran {
-        Ok(report) => finish(context, &operator, &report).await,
+    let ended = match carry_out(context, &operator, batch, args.motion).await {
+        Ok((report, synced)) => {
+            say(context, &synced);
+            Ok(print(context, &report))
+        }
         Err(failure) => Err(failure),
     };
-    // People are told once the run is over, whatever came of it.
-    context.tell(&*operator.store, subjects).await;
+    context.deliver_alerts(&*operator.store).await;
     ended
 }
 
-async fn execute(
+/// A live run from its beginning to its end, whoever asked for it: what nobody knew is asked for first,
+/// then the batch goes, then the follow-up of what was sent begins. People are told once the run is
+/// over, whatever came of it; alerts are raised here, and delivered by whoever calls.
+pub(super) async fn carry_out(
     context: &Context,
-    args: &DispatchArgs,
     operator: &Operator,
     batch: &str,
-) -> Result<RunReport> {
-    unknown(context, operator).await?;
-    Ok(operator.execute(batch, args.motion).await?)
-}
-
-/// Begins the follow-up of what was sent, and says what became of each item.
-async fn finish(context: &Context, operator: &Operator, report: &RunReport) -> Result<Exit> {
-    let synced = follow_ups(context, &*operator.store)?.sync().await?;
-    say(context, &synced);
-    Ok(print(context, report))
+    motion: Motion,
+) -> Result<(RunReport, Synced)> {
+    let ran = match unknown(context, operator).await {
+        Ok(()) => operator.execute(batch, motion).await.map_err(Failure::from),
+        Err(failure) => Err(failure),
+    };
+    let mut subjects = context.notes.take();
+    subjects.extend(ran.iter().flat_map(told_by_run));
+    let ended = match ran {
+        Ok(report) => {
+            let synced = context.follow_ups(&*operator.store)?.sync().await;
+            synced.map(|synced| (report, synced)).map_err(Failure::from)
+        }
+        Err(failure) => Err(failure),
+    };
+    context.raise(&*operator.store, subjects).await;
+    ended
 }
 
 /// Asks first what became of deliveries that nobody knew about; a batch that cannot be settled yet
@@ -115,7 +119,7 @@ pub(crate) fn operator(
         holder: format!("{} (process {})", context.by()?, std::process::id()),
         lease: lease(context)?,
         permits: permits(context)?,
-        coexist: coexist(context)?,
+        coexist: context.coexist()?,
     })
 }
 
@@ -158,24 +162,6 @@ fn number(context: &Context, name: &str, what: &str) -> Result<Option<u32>> {
 fn no_number(name: &str, text: &str, what: &str) -> Failure {
     let message = format!("{name}: `{text}` is no {what}");
     Failure::new("dispatch.config", message).exit(Exit::Usage)
-}
-
-/// Whether the Python system runs beside us: on Redis it does, unless `CAIO_COEXIST` says `off`.
-pub(crate) fn coexist(context: &Context) -> Result<Option<Watch>> {
-    let given = context.environment.get("CAIO_COEXIST").map(String::as_str);
-    match given.unwrap_or("") {
-        "" if context.is_shared() => Ok(Some(Watch::elsewhere(FRESH))),
-        "" | "off" => Ok(None),
-        "on" => Ok(Some(Watch::elsewhere(FRESH))),
-        other => match other.strip_prefix("hive:").filter(|path| !path.is_empty()) {
-            Some(path) => Ok(Some(Watch::folder(PathBuf::from(path)))),
-            None => Err(Failure::new(
-                "dispatch.config",
-                format!("CAIO_COEXIST: `{other}` is none of on, off, hive:PATH"),
-            )
-            .exit(Exit::Usage)),
-        },
-    }
 }
 
 /// The state in a word for people: what a provider took waits there as a draft, but for one.

@@ -12,7 +12,7 @@ use crate::http::problem::{Problem, Result};
 use crate::http::service::Service;
 
 /// Name, kind, content.
-const FILES: [(&str, &str, &str); 6] = [
+const FILES: [(&str, &str, &str); 7] = [
     (
         "app.css",
         "text/css; charset=utf-8",
@@ -21,6 +21,7 @@ const FILES: [(&str, &str, &str); 6] = [
     ("app.js", SCRIPT, include_str!("static/app.js")),
     ("home.js", SCRIPT, include_str!("static/home.js")),
     ("leads.js", SCRIPT, include_str!("static/leads.js")),
+    ("reference.js", SCRIPT, include_str!("static/reference.js")),
     ("sales.js", SCRIPT, include_str!("static/sales.js")),
     ("scorecard.js", SCRIPT, include_str!("static/scorecard.js")),
 ];

@@ -91,6 +91,8 @@ struct New {
 struct Created {
     /// The batch, pending.
     batch: Batch,
+    /// Follow-ups that were due and are written now: a person has to approve them first.
+    follow_ups: usize,
     /// Approved drafts that may not go now, with every reason.
     refused: Vec<RefusedDraft>,
     /// Further drafts are approved than fit.
@@ -169,7 +171,8 @@ async fn show(State(service): State<Arc<Service>>, Id(id): Id) -> Result<Json<Sh
     Ok(Json(Shown { batch, messages }))
 }
 
-/// Makes a batch of the approved drafts that may go now.
+/// Makes a batch of the approved drafts that may go now. With follow-ups in it, those that are due are
+/// written first, as `caio batch create` does; they wait for a reviewer.
 #[utoipa::path(
     post, path = "/api/batches", tag = "batches", security(("token" = ["operator"])),
     request_body = New,
@@ -191,13 +194,15 @@ async fn create(
         limit: new.limit,
         expires_hours: new.expires_hours,
     };
-    let store = &*service.store;
-    let (batch, plan) = service
-        .context
-        .create_batch(store, &who.name, &asked)
-        .await?;
+    let (context, store) = (&service.context, &*service.store);
+    let written = context.write_due(store, &who.name, asked.motion).await?;
+    let follow_ups = written.map_or(0, |it| it.drafts.len());
+    let made = context.create_batch(store, &who.name, &asked).await;
+    let (batch, plan) =
+        made.map_err(|failure| Problem::from(failure).with("follow_ups", follow_ups))?;
     let created = Created {
         batch,
+        follow_ups,
         refused: plan.refused,
         more: plan.more,
     };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use caio_core::limits::business_day;
-use caio_dispatch::cadence::{self, Cadences, DueAction, STATUSES, Synced};
+use caio_dispatch::cadence::{self, DueAction, STATUSES, Synced};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -14,7 +14,6 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::operator::bounded;
-use crate::commands::cadence::follow_ups;
 use crate::http::access::Principal;
 use crate::http::input::Asked;
 use crate::http::problem::{Problem, ProblemDocument, Result};
@@ -191,9 +190,6 @@ async fn leads(
     responses((status = 200, body = Taken), (status = 503, body = ProblemDocument))
 )]
 async fn sync(State(service): State<Arc<Service>>, who: Principal) -> Result<Json<Taken>> {
-    let cadences = Cadences {
-        by: &who.name,
-        ..follow_ups(&service.context, &*service.store)?
-    };
+    let cadences = service.context.follow_ups_of(&*service.store, &who.name)?;
     Ok(Json(cadences.sync().await?.into()))
 }

@@ -22,6 +22,7 @@ use crate::http::service::Service;
 pub(super) fn routes() -> OpenApiRouter<Arc<Service>> {
     OpenApiRouter::new()
         .routes(routes!(list, add))
+        .routes(routes!(remove))
         .routes(routes!(check))
 }
 
@@ -120,6 +121,27 @@ struct Added {
     value: String,
 }
 
+/// An entry that goes.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = SuppressionRemoval)]
+#[serde(deny_unknown_fields)]
+struct Removal {
+    /// The address or domain, exactly as it stands in the list.
+    #[schema(example = "lee@example.com")]
+    who: String,
+    /// Why: it stands in the history, with the name of whoever takes it back.
+    #[schema(min_length = 1, example = "asked by phone to be written to again")]
+    reason: String,
+}
+
+/// What was taken back.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SuppressionRemoved)]
+struct Removed {
+    /// The entry as it was.
+    removed: Entry,
+}
+
 /// Whether somebody may be written to, as far as this list says.
 #[derive(Debug, Serialize, ToSchema)]
 struct Checked {
@@ -187,6 +209,36 @@ async fn add(
         value,
     };
     Ok((status, Json(answer)))
+}
+
+/// Takes an entry back, for a reason. What else ends contact stays: another entry that covers the
+/// person, and a lead's status such as `unsubscribed` or `bounced`.
+#[utoipa::path(
+    post, path = "/api/suppressions/remove", tag = "suppressions", security(("token" = ["admin"])),
+    request_body = Removal,
+    responses(
+        (status = 200, body = Removed), (status = 404, description = "There is no such entry", body = ProblemDocument),
+        (status = 422, body = ProblemDocument),
+    )
+)]
+async fn remove(
+    State(service): State<Arc<Service>>,
+    who: Principal,
+    Body(removal): Body<Removal>,
+) -> Result<Json<Removed>> {
+    let scope = Scope::parse(&removal.who)
+        .map_err(|error| Problem::invalid(ScopeError::CODE, error.to_string()))?;
+    if removal.reason.trim().is_empty() {
+        let detail = "expected why, in words";
+        return Err(Problem::invalid("suppression.reason", detail));
+    }
+    let entry = service
+        .suppress(&who)
+        .remove(&scope, &removal.reason)
+        .await?;
+    Ok(Json(Removed {
+        removed: entry.into(),
+    }))
 }
 
 /// Whether an address is covered, and by what.

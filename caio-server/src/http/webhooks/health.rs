@@ -35,7 +35,25 @@ struct Health {
     on_hold: bool,
     /// A provider without a key is closed.
     signature_strict_mode: bool,
+    /// Words for what happened that are understood, of a provider that sends each to an address.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    events_supported: &'static [&'static str],
 }
+
+/// What HeyReach can be asked to report, each in a webhook of its own.
+const HEYREACH: [&str; 11] = [
+    "CONNECTION_REQUEST_SENT",
+    "CONNECTION_REQUEST_ACCEPTED",
+    "MESSAGE_SENT",
+    "MESSAGE_REPLY_RECEIVED",
+    "INMAIL_SENT",
+    "INMAIL_REPLY_RECEIVED",
+    "FOLLOW_SENT",
+    "LIKED_POST",
+    "VIEWED_PROFILE",
+    "CAMPAIGN_COMPLETED",
+    "LEAD_TAG_UPDATED",
+];
 
 async fn look(service: &Service, source: Source) -> Result<Json<Health>> {
     let now = service.context.clock.now();
@@ -51,6 +69,10 @@ async fn look(service: &Service, source: Source) -> Result<Json<Health>> {
         secret_configured: configured,
         on_hold: known.holds.until(source, now).is_some(),
         signature_strict_mode: service.webhooks.known.is_strict(),
+        events_supported: match source {
+            Source::HeyReach => &HEYREACH,
+            _ => &[],
+        },
     }))
 }
 

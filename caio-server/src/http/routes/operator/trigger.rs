@@ -102,7 +102,8 @@ const fn all() -> Motion {
 }
 
 /// Runs an approved batch, or shows what would go. Live and without an approved batch, one is made
-/// that waits for approval. What stands against sending is in `errors`.
+/// that waits for approval. A live run that a safety layer forbids is 200 as ever, without a `run_id`
+/// and without counts; `errors` says first that nothing was sent, then what stands against it.
 #[utoipa::path(
     post, path = "/api/operator/trigger", tag = "operator", security(("token" = ["operator"])),
     request_body = Trigger,
@@ -146,6 +147,9 @@ async fn run(service: &Service, who: &Principal, dry_run: bool, motion: Motion) 
                 limit: None,
                 expires_hours: None,
             };
+            context
+                .write_due(&*service.store, &who.name, motion)
+                .await?;
             match context.create_batch(&*service.store, &who.name, &new).await {
                 Ok((batch, _)) => {
                     report.errors.push(format!(
@@ -177,10 +181,16 @@ async fn run(service: &Service, who: &Principal, dry_run: bool, motion: Motion) 
                     ..ProviderCounts::default()
                 })
             };
-            report.instantly_report = of(Provider::Instantly);
-            report.heyreach_report = of(Provider::HeyReach);
-            report.ghl_report = of(Provider::Ghl);
-            report.errors = against;
+            if dry_run {
+                report.instantly_report = of(Provider::Instantly);
+                report.heyreach_report = of(Provider::HeyReach);
+                report.ghl_report = of(Provider::Ghl);
+            } else {
+                // Counts are of what went: nothing did.
+                let why = "nothing was sent: a safety layer forbids it";
+                report.errors.push(why.to_owned());
+            }
+            report.errors.extend(against);
             report.batch_status = batch.as_ref().map(|it| it.status);
             report.batch_id = batch.map(|it| it.id);
         }

@@ -71,6 +71,10 @@ fn posts(draft: &str, batch: &str, digest: &str) -> Vec<(&'static str, String, V
         filled("/api/scorecard/refresh", nothing()),
         filled("/api/stop", json!({ "reason": "x" })),
         filled("/api/suppressions", json!({ "who": "out@example.com" })),
+        filled(
+            "/api/suppressions/remove",
+            json!({ "who": "out@example.com", "reason": "asked to" }),
+        ),
         filled("/api/tokens", json!({ "name": "lee", "role": "viewer" })),
         filled("/api/tokens/{id}/revoke", nothing()),
         filled("/api/webhooks/replay", json!({ "state": "dead" })),

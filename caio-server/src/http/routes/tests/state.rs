@@ -225,8 +225,14 @@ async fn d_22_a_trigger_is_a_dry_run_unless_it_says_false_and_makes_a_batch_to_a
     assert_eq!(approved["batch"]["approved_by"], "kim");
     // Approved, and still nothing goes: the layers say why.
     let blocked = world.expect(200, &kim, trigger, &live).await;
-    assert_eq!(blocked["run_id"], json!(null));
-    assert!(!blocked["errors"].as_array().unwrap().is_empty());
+    assert_eq!(
+        (&blocked["run_id"], &blocked["instantly_report"]),
+        (&json!(null), &json!(null)),
+        "counts are of what went"
+    );
+    let errors = blocked["errors"].as_array().unwrap();
+    assert!(errors[0].as_str().unwrap().starts_with("nothing was sent"));
+    assert!(errors[1].as_str().unwrap().starts_with("layer "));
     let status = world.read(&kim, "/api/operator/status").await;
     assert_eq!(
         (&status["today"]["runs"], &status["emergency_stop"]),
@@ -257,4 +263,48 @@ async fn d_54_the_queue_counts_every_draft_and_shows_todays_limit() {
     let operator = world.read(&kim, "/api/operator/status").await;
     let limit = &operator["warmup_schedule"]["email_daily_limit"];
     assert_eq!(&status["daily_limits"]["limit"], limit);
+}
+
+#[tokio::test]
+async fn an_entry_goes_for_a_reason_by_name_and_what_else_ends_contact_stays() {
+    let world = World::new();
+    let root = world.token("root", Role::Admin).await;
+    let kim = world.token("kim", Role::Operator).await;
+    for who in ["lee@example.org", "example.org"] {
+        world
+            .expect(201, &kim, "/api/suppressions", &json!({ "who": who }))
+            .await;
+    }
+    let remove = "/api/suppressions/remove";
+    let right = json!({ "who": "LEE@example.org", "reason": "asked by phone" });
+    world.expect(403, &kim, remove, &right).await;
+    for wrong in [
+        json!({ "who": "lee@example.org" }),
+        json!({ "who": "lee@example.org", "reason": " " }),
+        json!({ "who": "nobody", "reason": "x" }),
+    ] {
+        world.expect(422, &root, remove, &wrong).await;
+    }
+    let removed = world.expect(200, &root, remove, &right).await;
+    assert_eq!(removed["removed"]["value"], "lee@example.org");
+    world.expect(404, &root, remove, &right).await;
+    let check = "/api/suppressions/check?email=lee@example.org";
+    let checked = world.read(&root, check).await;
+    assert_eq!(checked["suppressed"], true, "the domain is still there");
+    let listed = world.read(&root, "/api/suppressions").await;
+    assert_eq!(listed["suppressions"].as_array().unwrap().len(), 1);
+    let event = world.read(&root, "/api/history?limit=1").await["events"][0].clone();
+    assert_eq!(
+        (&event["kind"], &event["by"], &event["person"]),
+        (
+            &json!("suppression.removed"),
+            &json!("root"),
+            &json!("lee@example.org")
+        )
+    );
+    let detail = event["detail"].as_str().unwrap();
+    assert!(detail.starts_with("asked by phone (it was: "), "{detail}");
+    let domain = json!({ "who": "example.org", "reason": "not a customer any more" });
+    world.expect(200, &root, remove, &domain).await;
+    assert_eq!(world.read(&root, check).await["suppressed"], false);
 }
