@@ -9,7 +9,9 @@ use crate::channel::Outgoing;
 use crate::error::Result;
 use crate::facts::{Facts, Touch, facts};
 use crate::leads::LeadRecord;
+use crate::ledger::{DeliveryState, LedgerEntry};
 use crate::records;
+use crate::transition::unchanged;
 
 /// The answer for one item.
 #[derive(Debug)]
@@ -58,15 +60,18 @@ pub async fn check_items(
         .collect();
     let drafts = items.iter().map(|(item, _)| records::draft(&item.draft));
     let leads = items.iter().map(|(item, _)| records::lead(&item.recipient));
-    let (drafts, leads): (Vec<Key>, Vec<Key>) = (drafts.collect(), leads.collect());
-    let (drafts, leads, facts) = tokio::try_join!(
-        async { Ok(store.get(&drafts).await?) },
-        async { Ok(store.get(&leads).await?) },
+    let entries = items.iter().map(|(_, delivery)| records::ledger(delivery));
+    let keys: Vec<Key> = drafts.chain(leads).chain(entries).collect();
+    let (records, facts) = tokio::try_join!(
+        async { Ok(store.get(&keys).await?) },
         facts(store, &touches),
     )?;
-    let read = items.iter().zip(facts).zip(drafts).zip(leads);
+    let mut drafts = records;
+    let mut leads = drafts.split_off(items.len());
+    let entries = leads.split_off(items.len());
+    let read = items.iter().zip(facts).zip(drafts).zip(leads).zip(entries);
     Ok(read
-        .map(|(((item, facts), draft), lead)| one(*item, facts, draft, lead))
+        .map(|((((item, facts), draft), lead), entry)| one(*item, facts, (draft, lead, entry)))
         .collect())
 }
 
@@ -74,8 +79,7 @@ pub async fn check_items(
 fn one(
     (item, delivery): (&BatchItem, &str),
     facts: Facts,
-    draft: Option<Versioned>,
-    lead: Option<Versioned>,
+    (draft, lead, entry): (Option<Versioned>, Option<Versioned>, Option<Versioned>),
 ) -> Checked {
     let refused = |reason: &str| Checked::Refused(reason.to_owned());
     let Some(Versioned { value, version }) = draft else {
@@ -119,8 +123,16 @@ fn one(
         let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
         return Checked::Refused(reasons.join("; "));
     }
+    if let Some(entry) = &entry
+        && !was_released(entry)
+    {
+        return refused("this batch has claimed it before");
+    }
     let mut guards = facts.guards;
-    guards.push(Guard::Absent(records::ledger(delivery)));
+    guards.push(unchanged(
+        &records::ledger(delivery),
+        entry.as_ref().map(|entry| &entry.version),
+    ));
     guards.push(Guard::Unchanged(records::draft(&item.draft), version));
     let outgoing = outgoing(&draft, item, delivery, lead);
     Checked::Ready(Box::new(Ready {
@@ -128,6 +140,12 @@ fn one(
         outgoing,
         guards,
     }))
+}
+
+/// What an interrupted run had claimed and certainly did not send: it may be claimed again.
+fn was_released(entry: &Versioned) -> bool {
+    serde_json::from_slice::<LedgerEntry>(&entry.value)
+        .is_ok_and(|entry| entry.state == DeliveryState::NotSent)
 }
 
 /// What will be handed over for `item`; the lead's record supplies the names, where there is one.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use caio_core::batch::BatchStatus;
 use caio_core::terms::Provider;
 use jiff::Timestamp;
 
@@ -13,7 +14,7 @@ use crate::error::{DispatchError, Result};
 use crate::ledger::{self, DeliveryState, LedgerEntry};
 
 /// A slot for each item. What an interrupted run had claimed, and what nobody knew, is asked for
-/// first.
+/// first; what it certainly did not send waits again, as long as its batch is being executed.
 ///
 /// # Errors
 /// [`DispatchError::Refused`] with `delivery.settling` while a lost call may still take effect.
@@ -51,6 +52,13 @@ pub(super) async fn slots(context: &Context<'_>) -> Result<Vec<Slot>> {
         record::outcomes(context, &news).await?;
         for (slot, outcome) in news {
             slots[slot].state = SlotState::Ended(outcome);
+        }
+    }
+    if context.batch.status == BatchStatus::Executing {
+        for slot in &mut slots {
+            if matches!(slot.state, SlotState::Ended(Outcome::NotSent { .. })) {
+                slot.state = SlotState::Waiting;
+            }
         }
     }
     Ok(slots)
