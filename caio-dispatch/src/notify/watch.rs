@@ -179,9 +179,9 @@ pub fn told_by_run(report: &RunReport) -> Vec<Subject> {
             messages: unknown,
         });
     }
-    // How far apart messages are, and how many one run may send, are no limits that anybody waits for.
+    // How many one run may send is no limit that anybody waits for.
     let limits = report.limits.iter();
-    let limits = limits.filter(|it| !it.starts_with("email:delay:") && !it.starts_with("run:"));
+    let limits = limits.filter(|it| !it.starts_with("run:"));
     subjects.extend(limits.map(|window| Subject::LimitReached {
         window: window.clone(),
     }));

@@ -6,8 +6,8 @@ use std::mem;
 
 use caio_core::batch::{Batch, BatchItem, BatchStatus};
 use caio_core::draft::Draft;
-use caio_core::limits::{SendRequest, Window};
-use caio_core::terms::{Provider, Step};
+use caio_core::limits::{SendRequest, Window, WindowName};
+use caio_core::terms::{Mode, Provider, Step};
 use caio_core::time::rfc3339;
 use caio_state::{CommitOutcome, Guard, StateStoreExt, Write};
 use jiff::SignedDuration;
@@ -353,6 +353,19 @@ fn answer(context: &Context<'_>, intent: &Intent, outcome: &CommitOutcome) -> An
             Answer::Not(Claimed::Stopped(AUTHORITY.to_owned()))
         }
         CommitOutcome::Refused { guard } => match intent.windows.get(guard - fixed) {
+            Some(Window {
+                name: WindowName::Delay,
+                ends: Some(ends),
+                ..
+            }) => Answer::Not(if context.may_wait(*ends) {
+                Claimed::Later(*ends)
+            } else {
+                Claimed::No(format!(
+                    "not before {}: messages of this kind keep a distance, and the run has waited for an \
+                     hour; it stays approved",
+                    rfc3339(*ends)
+                ))
+            }),
             Some(window) => {
                 context.full(&window.key);
                 Answer::Not(Claimed::No(format!(
@@ -387,7 +400,9 @@ pub(super) fn fence(context: &Context<'_>) -> Guard {
 /// for ever: their campaign is what takes them at the provider.
 fn windows(context: &Context<'_>, item: &BatchItem, draft: &Draft, container: &str) -> Vec<Window> {
     let mut policy = context.operator.limits.clone();
-    if item.provider != Provider::Ghl {
+    // What calls nobody takes no time, and needs no distance.
+    let is_shadow = context.operator.gate.inputs.requested == Mode::Shadow;
+    if item.provider != Provider::Ghl || is_shadow {
         policy.email_min_delay_seconds = 0;
     }
     let request = SendRequest {

@@ -10,7 +10,7 @@ use caio_core::terms::Step;
 use caio_state::{Guard, Held, Lease};
 use futures_util::future::{Either, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::kill::{self, Point};
 use super::report::{RunReport, report};
@@ -21,6 +21,12 @@ use crate::channel::{Container, Outcome, Outgoing};
 use crate::coexist::PythonLocks;
 use crate::error::Result;
 use crate::{ledger, records};
+
+/// How long after its beginning a run may wait for messages that keep a distance.
+const PATIENCE: SignedDuration = SignedDuration::from_hours(1);
+
+/// How often a run that waits looks whether it was stopped.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// A run in progress: what the effects share.
 #[derive(Debug)]
@@ -45,6 +51,8 @@ pub(super) struct Context<'a> {
     outgoing: Mutex<HashMap<usize, Outgoing>>,
     /// Limit windows that were full.
     full: Mutex<BTreeSet<String>>,
+    /// When the run began, by our clock.
+    began: Timestamp,
     /// When the lease was last prolonged, by our clock.
     prolonged: Mutex<Timestamp>,
     /// Held by whoever prolongs it.
@@ -87,6 +95,7 @@ impl<'a> Context<'a> {
             lane_of.push(lanes.len() - 1);
         }
         Self {
+            began: operator.clock.now(),
             prolonged: Mutex::new(operator.clock.now()),
             prolonging: tokio::sync::Mutex::default(),
             operator,
@@ -187,6 +196,7 @@ impl<'a> Context<'a> {
             Effect::Deliver(lane, slots) => self.deliver(lane, slots).await,
             Effect::Record(outcomes) => self.record(&outcomes).await,
             Effect::Settle(outcomes) => self.settle(&outcomes).await,
+            Effect::Wait(until) => Ok(self.wait(until).await),
         };
         answer.unwrap_or_else(|error| Event::StoreFailed(error.to_string()))
     }
@@ -224,6 +234,23 @@ impl<'a> Context<'a> {
         kill::reach(Point::AfterRecord);
         let slots = outcomes.iter().map(|(slot, _)| *slot);
         Ok(Event::Recorded(slots.collect()))
+    }
+
+    /// Waits until then, and looks now and then whether anything may still go out: the next claim says so.
+    async fn wait(&self, until: Timestamp) -> Event {
+        loop {
+            let left = until.duration_since(self.operator.clock.now());
+            let verdict = self.operator.gate.verdict(&*self.operator.store).await;
+            if !left.is_positive() || blocked(&verdict).is_some() {
+                return Event::Waited;
+            }
+            tokio::time::sleep(left.unsigned_abs().min(LOOK)).await;
+        }
+    }
+
+    /// Whether the claims may wait until then: all pauses of a run together have an end.
+    pub(super) fn may_wait(&self, until: Timestamp) -> bool {
+        until.duration_since(self.began) <= PATIENCE
     }
 
     /// Gives the batch its final status.

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use std::mem;
 
 use caio_core::batch::ItemOutcome;
+use jiff::Timestamp;
 
 use crate::channel::{Container, Outcome};
 
@@ -80,6 +81,10 @@ pub struct Run {
     answered: Vec<usize>,
     /// Slots from their claim until they are recorded.
     open: usize,
+    /// Claims go on then.
+    pause: Option<Timestamp>,
+    /// That time is waited for.
+    waiting: bool,
 }
 
 /// Where a run stands.
@@ -104,6 +109,8 @@ pub enum Claimed {
     Yes,
     /// It must not go out, and why.
     No(String),
+    /// Not before then: messages of its provider keep a distance. It waits, and so do the claims.
+    Later(Timestamp),
     /// Nothing further may go out, and why.
     Stopped(String),
 }
@@ -127,6 +134,8 @@ pub enum Event {
     Withheld(Vec<usize>, String),
     /// Outcomes are in the ledger.
     Recorded(Vec<usize>),
+    /// The time of a [`Effect::Wait`] has come, or nothing may go out any more.
+    Waited,
     /// The batch has its final status.
     Settled,
     /// An effect failed at the store: what was claimed stays as it is and is reconciled by the next
@@ -147,6 +156,8 @@ pub enum Effect {
     Deliver(usize, Vec<usize>),
     /// Record these outcomes.
     Record(Vec<(usize, Outcome)>),
+    /// Wait until then, or until nothing may go out any more.
+    Wait(Timestamp),
     /// Give the batch its final status: what became of each item.
     Settle(Vec<ItemOutcome>),
 }
@@ -172,6 +183,8 @@ impl Run {
             claiming: Vec::new(),
             answered: Vec::new(),
             open: 0,
+            pause: None,
+            waiting: false,
         }
     }
 
@@ -211,6 +224,7 @@ impl Run {
             if let Some(reason) = self.stopped.clone() {
                 self.release(&reason);
             } else {
+                effects.extend(self.wait());
                 effects.extend(self.claim());
                 while let Some(effect) = self.deliver() {
                     effects.push(effect);
@@ -233,7 +247,7 @@ impl Run {
     /// The next group of claims: one at a time, and never further ahead than twice what the calls
     /// can take.
     fn claim(&mut self) -> Option<Effect> {
-        if !self.claiming.is_empty() {
+        if self.pause.is_some() || !self.claiming.is_empty() {
             return None;
         }
         let chunk = self.lanes.iter().map(|lane| lane.chunk).max().unwrap_or(1);
@@ -249,6 +263,13 @@ impl Run {
         }
         self.open += self.claiming.len();
         (!self.claiming.is_empty()).then(|| Effect::Claim(self.claiming.clone()))
+    }
+
+    /// The pause of the claims, once.
+    fn wait(&mut self) -> Option<Effect> {
+        let until = self.pause.filter(|_| !self.waiting)?;
+        self.waiting = true;
+        Some(Effect::Wait(until))
     }
 
     /// The next call: a full chunk, or what is left of a lane.
@@ -322,6 +343,10 @@ impl Run {
                     let lane = self.slots[position].lane;
                     self.ready[lane].push_back(position);
                     continue;
+                }
+                Claimed::Later(at) => {
+                    self.next = self.next.min(position);
+                    self.pause = Some(self.pause.map_or(at, |pause| pause.min(at)));
                 }
                 Claimed::No(reason) => self.slots[position].state = SlotState::Refused(reason),
                 Claimed::Stopped(reason) => self.stop(reason),
@@ -408,6 +433,10 @@ pub fn step(mut run: Run, event: Event) -> (Run, Vec<Effect>) {
             if run.are(&positions, |state| matches!(state, SlotState::Answered(_))) =>
         {
             run.recorded(&positions)
+        }
+        (Phase::Sending, Event::Waited) if run.waiting => {
+            (run.pause, run.waiting) = (None, false);
+            run.proceed()
         }
         (Phase::Settling, Event::Settled) => {
             run.phase = Phase::Over;

@@ -9,6 +9,7 @@ mod coexist;
 mod crash;
 mod days;
 mod flip;
+mod pace;
 mod races;
 mod revival;
 mod scenarios;

@@ -43,6 +43,7 @@ fn answer(effect: &Effect, choice: u8) -> Event {
             let one = |at: usize| match (choice, at % 3) {
                 (0, 0) => Claimed::No(text()),
                 (1, 2) => Claimed::Stopped(text()),
+                (2, 1) => Claimed::Later(jiff::Timestamp::UNIX_EPOCH),
                 _ => Claimed::Yes,
             };
             let answers = asked.iter().enumerate();
@@ -63,6 +64,7 @@ fn answer(effect: &Effect, choice: u8) -> Event {
             Event::Recorded(outcomes.iter().map(|(slot, _)| *slot).collect())
         }
         (Effect::Settle(_), _) => Event::Settled,
+        (Effect::Wait(_), _) => Event::Waited,
     }
 }
 
@@ -82,6 +84,24 @@ fn drain(mut run: Run) -> (Run, Vec<Vec<usize>>) {
         event = effect.map(|effect| answer(&effect, 5));
     }
     (run, delivered)
+}
+
+#[test]
+fn what_has_to_wait_is_claimed_again_and_calls_go_on_meanwhile() {
+    let run = run_of(&[0, 0, 0], &[1], 2);
+    let (run, _) = step(run, Event::Start);
+    let (run, effects) = step(run, Event::BatchClaimed);
+    assert_eq!(effects, [Effect::Claim(vec![0, 1])]);
+    let then = jiff::Timestamp::UNIX_EPOCH;
+    let answers = vec![(0, Claimed::Yes), (1, Claimed::Later(then))];
+    let (run, effects) = step(run, Event::Claimed(answers));
+    assert_eq!(effects, [Effect::Wait(then), Effect::Deliver(0, vec![0])]);
+    let (run, effects) = step(run, Event::Delivered(vec![0], vec![accepted()]));
+    assert_eq!(effects, [Effect::Record(vec![(0, accepted())])]);
+    let (run, effects) = step(run, Event::Recorded(vec![0]));
+    assert_eq!(effects, [], "it is not over: somebody waits");
+    let (_, effects) = step(run, Event::Waited);
+    assert_eq!(effects, [Effect::Claim(vec![1, 2])]);
 }
 
 #[test]
@@ -197,8 +217,9 @@ impl Seen {
     /// The rules that hold for each effect, whatever came before.
     fn check(&mut self, effect: &Effect, run: &Run) -> Result<(), TestCaseError> {
         match effect {
-            Effect::ClaimBatch => {}
+            Effect::ClaimBatch | Effect::Wait(_) => {}
             Effect::Claim(asked) => {
+                prop_assert!(!run.waiting, "a claim in a pause");
                 for slot in asked {
                     prop_assert!(!self.claimed.contains(slot));
                 }
@@ -255,13 +276,14 @@ proptest! {
             let ended = run.stopped.is_some();
             for effect in &effects {
                 seen.check(effect, &run)?;
-                let begins = matches!(effect, Effect::Claim(_) | Effect::Deliver(..));
+                let begins = matches!(effect, Effect::Claim(_) | Effect::Deliver(..) | Effect::Wait(_));
                 prop_assert!(!(ended && begins), "something begins after the end");
             }
             under_way.extend(effects);
             let count = |test: fn(&Effect) -> bool| under_way.iter().filter(|it| test(it)).count();
             prop_assert!(count(|it| matches!(it, Effect::Deliver(..))) <= permits.max(1));
             prop_assert!(count(|it| matches!(it, Effect::Claim(_))) <= 1);
+            prop_assert!(count(|it| matches!(it, Effect::Wait(_))) <= 1);
             prop_assert!(run.broken || count(|it| matches!(it, Effect::Record(_))) <= 1);
             if under_way.is_empty() {
                 break;
