@@ -4,7 +4,7 @@ mod days;
 
 use serde_json::{Value, json};
 
-use crate::delivery::{batch, place};
+use crate::delivery::{batch, on_each_store, place};
 use crate::sandbox::Sandbox;
 use crate::support::Place;
 
@@ -102,6 +102,107 @@ fn scenario_15_follow_ups_and_revivals_run_live_only_with_an_approved_batch_of_t
     }
     assert_eq!(place.dump(), store, "nothing was written");
     assert_eq!(sandbox.control("GET", "state", None).1, before);
+}
+
+/// A live run of what is approved and in no batch makes the batch that a person has to approve, tells
+/// people, and sends nothing; the same again makes no second one.
+#[test]
+fn scenario_15_a_live_run_without_a_batch_makes_a_pending_one_and_sends_nothing() {
+    let sandbox = Sandbox::start();
+    let place = both(&sandbox, false);
+    first_touch(&place);
+    let sent_at = ["--sent-at", "2026-01-05T10:00:00Z"];
+    for who in ["kim@acme.example.com", "lou@acme.example.com"] {
+        place.expect(0, &[&["cadence", "enroll", who], &sent_at[..]].concat());
+    }
+    place.json(0, &["cadence", "draft"]);
+    place.expect(0, &["drafts", "approve", "--all", "--yes"]);
+    let before = sandbox.control("GET", "state", None).1;
+    let live = ["dispatch", "--live", "--motion", "cadence"];
+    // A stop keeps even the batch from being made.
+    place.expect(0, &["stop"]);
+    place.expect(4, &live);
+    let pending = || {
+        let batches = place.json(0, &["batch", "list"])["batches"].clone();
+        let pending = batches.as_array().unwrap().iter();
+        let pending =
+            pending.filter(|it| it["status"] == "pending_approval" || it["status"] == "pending");
+        pending.cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(pending().len(), 0);
+    place.expect(0, &["resume"]);
+    let refused = place.expect(4, &live);
+    assert!(
+        refused.err.contains("waits for approval"),
+        "{}",
+        refused.err
+    );
+    let made = pending();
+    assert_eq!(made.len(), 1, "{made:?}");
+    assert!(refused.err.contains(made[0]["id"].as_str().unwrap()));
+    let again = place.expect(4, &live);
+    assert!(!again.err.contains("waits for approval"), "{}", again.err);
+    assert_eq!(pending(), made, "no second one");
+    let alerts = place.json(0, &["alerts", "list"])["alerts"].clone();
+    let ready = alerts.as_array().unwrap().iter();
+    let ready = ready.filter(|it| it["kind"] == "batch_ready" && it["subject"] == made[0]["id"]);
+    assert_eq!(ready.count(), 1, "{alerts}");
+    assert_eq!(
+        sandbox.control("GET", "state", None).1,
+        before,
+        "nothing was sent"
+    );
+
+    // What was made is shown, approved and sent like any other.
+    let id = made[0]["id"].as_str().unwrap();
+    let shown = place.json(0, &["batch", "show", id])["batch"].clone();
+    let digest = shown["digest"].as_str().unwrap();
+    place.expect(0, &["batch", "approve", id, "--digest", digest]);
+    let report = place.json(0, &live);
+    assert_eq!(report["run"]["status"], "executed", "{report}");
+    assert_eq!(told(&sandbox).len(), 2);
+}
+
+/// The preview of a batch shows every message of it, LinkedIn's as well, word for word.
+#[test]
+fn scenario_18_every_linkedin_message_is_in_the_preview_and_sent_as_it_was_shown() {
+    on_each_store(|store| {
+        let sandbox = Sandbox::start();
+        let place = both(&sandbox, true).variable("CAIO_STORE", store);
+        let row = |name: &str| {
+            format!(
+                "{name} Doe,{name}@acme.example.com,CEO,Acme,120,Marketing Agency,HubSpot,yes,9,https://www.linkedin.com/in/{name}\n"
+            )
+        };
+        let head = "name,email,title,company,employees,industry,technologies,demo_requested,website_visits,linkedin_url\n";
+        place.write("one.csv", format!("{head}{}{}", row("kim"), row("lou")));
+        place.write("two.csv", format!("{head}{}", row("kim")));
+        place.json(0, &["run", "one.csv"]);
+        place.run(&["run", "two.csv"]);
+        place.expect(0, &["icp", "adopt", "default"]);
+        place.expect(0, &["drafts", "approve", "--all", "--yes"]);
+        let made = place.json(0, &["batch", "create"])["batch"].clone();
+        let id = made["id"].as_str().unwrap();
+        let shown = place.json(0, &["batch", "show", id]);
+        let messages = shown["drafts"].as_array().unwrap();
+        let of = |medium: &str| {
+            let of = messages.iter().filter(|it| it["medium"] == medium);
+            of.map(|it| it["body"].as_str().unwrap().to_owned())
+                .collect::<std::collections::BTreeSet<_>>()
+        };
+        assert_eq!((messages.len(), of("email").len()), (4, 2), "{shown}");
+        let digest = made["digest"].as_str().unwrap();
+        place.expect(0, &["batch", "approve", id, "--digest", digest]);
+        let report = place.json(0, &["dispatch", "--live"]);
+        assert_eq!(report["run"]["status"], "executed", "{report}");
+        assert_eq!(sandbox.summary("instantly")["deliveries"], 2);
+        let told = told(&sandbox).into_iter().map(|(_, _, text)| text);
+        assert_eq!(
+            told.collect::<std::collections::BTreeSet<_>>(),
+            of("linkedin"),
+            "{store}"
+        );
+    });
 }
 
 #[test]

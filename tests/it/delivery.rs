@@ -4,6 +4,7 @@ mod crash;
 pub(crate) mod ghl;
 mod stop;
 
+use caio_state::conformance::RedisServer;
 use serde_json::{Value, json};
 
 use crate::sandbox::Sandbox;
@@ -79,6 +80,15 @@ pub(crate) fn queued(place: &Place, people: usize) {
     place.write("leads.csv", leads);
     place.json(0, &["run", "leads.csv"]);
     place.expect(0, &["icp", "adopt", "default"]);
+}
+
+/// Over SQLite, and over a Redis of its own.
+pub(crate) fn on_each_store(test: impl Fn(&str)) {
+    test("sqlite:.caio/caio.db");
+    let folder = tempfile::tempdir().unwrap();
+    let server = RedisServer::start(folder.path(), &[]).unwrap();
+    let port = server.port();
+    test(&format!("redis://127.0.0.1:{port}?prefix=caio-test"));
 }
 
 /// An approved batch of everything that may go.

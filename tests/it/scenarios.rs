@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::process::Stdio;
 
-use caio_state::conformance::RedisServer;
 use serde_json::{Value, json};
 
-use crate::delivery::{PEOPLE, approved, batch, place};
+use crate::delivery::{PEOPLE, approved, batch, on_each_store, place};
 use crate::sandbox::Sandbox;
 use crate::support::Place;
 
@@ -53,10 +52,7 @@ fn uploads(sandbox: &Sandbox) -> usize {
 
 #[test]
 fn scenario_01_two_processes_on_one_batch_upload_it_once() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = RedisServer::start(folder.path(), &[]).unwrap();
-    let redis = format!("redis://127.0.0.1:{}?prefix=caio-test", server.port());
-    for store in ["sqlite:.caio/caio.db", &redis] {
+    on_each_store(|store| {
         let sandbox = Sandbox::start();
         let place = place(&sandbox).variable("CAIO_STORE", store);
         let id = approved(&place);
@@ -71,113 +67,121 @@ fn scenario_01_two_processes_on_one_batch_upload_it_once() {
         assert!(codes.contains(&0), "one of them sends: {codes:?}");
         assert_eq!(landed(&sandbox).len(), PEOPLE, "{store}");
         assert_eq!(uploads(&sandbox), 1, "{store}: {codes:?}");
-    }
+    });
 }
 
 #[test]
 fn scenario_18_one_person_in_two_files_gets_one_letter_and_the_preview_shows_every_message() {
-    let sandbox = Sandbox::start();
-    let place = place(&sandbox);
-    letters(&place, &[("Kim Doe", "Kim@Acme.example.com")]);
-    place.write(
-        "more.csv",
-        HEADER.to_owned() + &row("Kim D.", " kim@acme.example.com"),
-    );
-    place.run(&["run", "more.csv"]);
-    place.run(&["drafts", "approve", "--all", "--yes"]);
-    let id = batch(&place);
-    let shown = place.json(0, &["batch", "show", &id]);
-    let shown = shown["batch"]["items"].as_array().unwrap().clone();
-    assert_eq!(shown.len(), 1);
-    place.json(0, &["dispatch", "--live"]);
-    assert_eq!(landed(&sandbox).len(), 1);
-    assert_eq!(sandbox.summary("instantly")["duplicates"], json!([]));
+    on_each_store(|store| {
+        let sandbox = Sandbox::start();
+        let place = place(&sandbox).variable("CAIO_STORE", store);
+        letters(&place, &[("Kim Doe", "Kim@Acme.example.com")]);
+        place.write(
+            "more.csv",
+            HEADER.to_owned() + &row("Kim D.", " kim@acme.example.com"),
+        );
+        place.run(&["run", "more.csv"]);
+        place.run(&["drafts", "approve", "--all", "--yes"]);
+        let id = batch(&place);
+        let shown = place.json(0, &["batch", "show", &id]);
+        let shown = shown["batch"]["items"].as_array().unwrap().clone();
+        assert_eq!(shown.len(), 1);
+        place.json(0, &["dispatch", "--live"]);
+        assert_eq!(landed(&sandbox).len(), 1);
+        assert_eq!(sandbox.summary("instantly")["duplicates"], json!([]));
+    });
 }
 
 #[test]
 fn scenario_19_three_leads_of_one_tier_get_three_different_bodies() {
-    let sandbox = Sandbox::start();
-    let place = place(&sandbox);
-    let people = [
-        ("Kim Doe", "kim@acme.example.com"),
-        ("Lou Roe", "lou@beta.example.com"),
-        ("Mia Poe", "mia@gamma.example.com"),
-    ];
-    letters(&place, &people);
-    batch(&place);
-    place.json(0, &["dispatch", "--live"]);
-    let campaigns = campaigns(&sandbox);
-    assert_eq!(campaigns.len(), 1, "one tier, one campaign");
-    let body = |lead: &Value| lead["payload"]["caio_body"].as_str().unwrap().to_owned();
-    let bodies: BTreeSet<String> = campaigns[0].iter().map(body).collect();
-    assert_eq!(bodies.len(), 3);
-    for lead in &campaigns[0] {
-        let first = lead["first_name"].as_str().unwrap();
-        assert!(body(lead).contains(first), "{first} has their own letter");
-    }
+    on_each_store(|store| {
+        let sandbox = Sandbox::start();
+        let place = place(&sandbox).variable("CAIO_STORE", store);
+        let people = [
+            ("Kim Doe", "kim@acme.example.com"),
+            ("Lou Roe", "lou@beta.example.com"),
+            ("Mia Poe", "mia@gamma.example.com"),
+        ];
+        letters(&place, &people);
+        batch(&place);
+        place.json(0, &["dispatch", "--live"]);
+        let campaigns = campaigns(&sandbox);
+        assert_eq!(campaigns.len(), 1, "one tier, one campaign");
+        let body = |lead: &Value| lead["payload"]["caio_body"].as_str().unwrap().to_owned();
+        let bodies: BTreeSet<String> = campaigns[0].iter().map(body).collect();
+        assert_eq!(bodies.len(), 3);
+        for lead in &campaigns[0] {
+            let first = lead["first_name"].as_str().unwrap();
+            assert!(body(lead).contains(first), "{first} has their own letter");
+        }
+    });
 }
 
 #[test]
 fn scenario_20_an_upload_that_failed_goes_into_a_fresh_campaign_with_the_right_letters() {
-    let sandbox = Sandbox::start();
-    let place = place(&sandbox);
-    approved(&place);
-    sandbox.fault(
-        &json!({ "operation": "instantly.add_leads", "nth": 1, "kind": "status", "code": 400 }),
-    );
-    let failed = place.json(3, &["dispatch", "--live"]);
-    let items = failed["run"]["items"].as_array().unwrap();
-    assert!(items.iter().all(|it| it["state"] == "not_sent"), "{failed}");
-    assert!(landed(&sandbox).is_empty());
+    on_each_store(|store| {
+        let sandbox = Sandbox::start();
+        let place = place(&sandbox).variable("CAIO_STORE", store);
+        approved(&place);
+        sandbox.fault(
+            &json!({ "operation": "instantly.add_leads", "nth": 1, "kind": "status", "code": 400 }),
+        );
+        let failed = place.json(3, &["dispatch", "--live"]);
+        let items = failed["run"]["items"].as_array().unwrap();
+        assert!(items.iter().all(|it| it["state"] == "not_sent"), "{failed}");
+        assert!(landed(&sandbox).is_empty());
 
-    batch(&place);
-    let shown = place.json(0, &["dispatch"]);
-    let shown = shown["requests"][1]["body"]["leads"]
-        .as_array()
-        .unwrap()
-        .clone();
-    place.json(0, &["dispatch", "--live"]);
-    let campaigns = campaigns(&sandbox);
-    let sizes: BTreeSet<usize> = campaigns.iter().map(Vec::len).collect();
-    assert_eq!(sizes, BTreeSet::from([0, PEOPLE]), "a campaign of its own");
-    for lead in campaigns.iter().flatten() {
-        let address = |it: &Value| it["email"].as_str().unwrap().to_lowercase();
-        let expected = shown
-            .iter()
-            .find(|it| address(it) == address(lead))
-            .unwrap();
-        let (left, right) = (&lead["payload"], &expected["custom_variables"]);
-        assert_eq!(left["caio_body"], right["caio_body"]);
-    }
+        batch(&place);
+        let shown = place.json(0, &["dispatch"]);
+        let shown = shown["requests"][1]["body"]["leads"]
+            .as_array()
+            .unwrap()
+            .clone();
+        place.json(0, &["dispatch", "--live"]);
+        let campaigns = campaigns(&sandbox);
+        let sizes: BTreeSet<usize> = campaigns.iter().map(Vec::len).collect();
+        assert_eq!(sizes, BTreeSet::from([0, PEOPLE]), "a campaign of its own");
+        for lead in campaigns.iter().flatten() {
+            let address = |it: &Value| it["email"].as_str().unwrap().to_lowercase();
+            let expected = shown
+                .iter()
+                .find(|it| address(it) == address(lead))
+                .unwrap();
+            let (left, right) = (&lead["payload"], &expected["custom_variables"]);
+            assert_eq!(left["caio_body"], right["caio_body"]);
+        }
+    });
 }
 
 #[test]
 fn scenario_22_a_limit_of_0_sends_nothing_and_a_high_one_lifts_no_cap() {
-    let sandbox = Sandbox::start();
-    let place = place(&sandbox);
-    let id = approved(&place);
-    place.run(&["dispatch", "--live", "--limit", "0"]);
-    assert!(landed(&sandbox).is_empty());
-    place.run(&["batch", "revoke", &id]);
-    let config = place.read(".caio/caio.toml");
-    place.write(
-        ".caio/caio.toml",
-        config.replace("email_per_day = 150", "email_per_day = 3"),
-    );
-    let batch = place.json(0, &["batch", "create", "--limit", "50"])["batch"].clone();
-    assert_eq!(
-        batch["items"].as_array().unwrap().len(),
-        3,
-        "capped: {batch}"
-    );
-    let text = |field: &str| batch[field].as_str().unwrap().to_owned();
-    place.expect(
-        0,
-        &["batch", "approve", &text("id"), "--digest", &text("digest")],
-    );
-    place.run(&["dispatch", "--live", "--limit", "50"]);
-    assert_eq!(landed(&sandbox).len(), 3);
-    place.expect(2, &["dispatch", "--live", "--limit", "-1"]);
+    on_each_store(|store| {
+        let sandbox = Sandbox::start();
+        let place = place(&sandbox).variable("CAIO_STORE", store);
+        let id = approved(&place);
+        place.run(&["dispatch", "--live", "--limit", "0"]);
+        assert!(landed(&sandbox).is_empty());
+        place.run(&["batch", "revoke", &id]);
+        let config = place.read(".caio/caio.toml");
+        place.write(
+            ".caio/caio.toml",
+            config.replace("email_per_day = 150", "email_per_day = 3"),
+        );
+        let batch = place.json(0, &["batch", "create", "--limit", "50"])["batch"].clone();
+        assert_eq!(
+            batch["items"].as_array().unwrap().len(),
+            3,
+            "capped: {batch}"
+        );
+        let text = |field: &str| batch[field].as_str().unwrap().to_owned();
+        place.expect(
+            0,
+            &["batch", "approve", &text("id"), "--digest", &text("digest")],
+        );
+        place.run(&["dispatch", "--live", "--limit", "50"]);
+        assert_eq!(landed(&sandbox).len(), 3);
+        place.expect(2, &["dispatch", "--live", "--limit", "-1"]);
+    });
 }
 
 #[test]

@@ -361,8 +361,8 @@ fn answer(context: &Context<'_>, intent: &Intent, outcome: &CommitOutcome) -> An
                 Claimed::Later(*ends)
             } else {
                 Claimed::No(format!(
-                    "not before {}: messages of this kind keep a distance, and the run has waited for an \
-                     hour; it stays approved",
+                    "not before {}: messages of this kind keep a distance, and this run waits no longer; it \
+                     stays approved",
                     rfc3339(*ends)
                 ))
             }),

@@ -10,7 +10,7 @@ use caio_core::terms::Step;
 use caio_state::{Guard, Held, Lease};
 use futures_util::future::{Either, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::kill::{self, Point};
 use super::report::{RunReport, report};
@@ -21,9 +21,6 @@ use crate::channel::{Container, Outcome, Outgoing};
 use crate::coexist::PythonLocks;
 use crate::error::Result;
 use crate::{ledger, records};
-
-/// How long after its beginning a run may wait for messages that keep a distance.
-const PATIENCE: SignedDuration = SignedDuration::from_hours(1);
 
 /// How often a run that waits looks whether it was stopped.
 const LOOK: Duration = Duration::from_millis(200);
@@ -250,7 +247,7 @@ impl<'a> Context<'a> {
 
     /// Whether the claims may wait until then: all pauses of a run together have an end.
     pub(super) fn may_wait(&self, until: Timestamp) -> bool {
-        until.duration_since(self.began) <= PATIENCE
+        until.duration_since(self.began) <= self.operator.patience
     }
 
     /// Gives the batch its final status.

@@ -99,6 +99,9 @@ pub struct Operator {
     pub lease: SignedDuration,
     /// Provider calls under way at one time.
     pub permits: Permits,
+    /// How long after its beginning a run may wait for messages that keep a distance; what would have to
+    /// wait longer stays approved.
+    pub patience: SignedDuration,
     /// The Python system runs beside us on this store: it is kept out, asked and told, and its folder
     /// is followed.
     pub coexist: Option<Watch>,

@@ -401,6 +401,7 @@ impl Rehearse<'_> {
             lease: SignedDuration::from_secs(240),
             permits: Permits::default(),
             coexist: None,
+            patience: SignedDuration::ZERO,
         }
     }
 

@@ -222,6 +222,7 @@ impl World {
             holder: holder.to_owned(),
             lease: SignedDuration::from_secs(60),
             permits: Permits::new(1),
+            patience: SignedDuration::from_hours(1),
             coexist: Some(Watch::elsewhere(SignedDuration::from_hours(48))),
         }
     }

@@ -253,6 +253,7 @@ impl World {
             holder: "bench".to_owned(),
             lease: SignedDuration::from_secs(600),
             permits: Permits::new(IN_FLIGHT).for_leads(per_call),
+            patience: SignedDuration::ZERO,
             coexist: None,
         }
     }

@@ -13,7 +13,7 @@ use caio_core::requests::{
     self, Campaign, Message, ProviderRequest, container_name, instantly_time_zone,
 };
 use caio_core::safety::{
-    ChannelState, Finding, Gate, Inputs, StopFlag, Switches, Verdict, verdict,
+    ChannelState, Finding, Gate, Inputs, Layer, StopFlag, Switches, Verdict, verdict,
 };
 use caio_core::terms::{Medium, Mode, Motion, Provider, Step, Tier};
 use caio_dispatch::channel::Outgoing;
@@ -28,7 +28,7 @@ use serde_json::json;
 use super::batch::expire_stale;
 use crate::args::DispatchArgs;
 use crate::exit::{Exit, Failure, Result};
-use crate::wiring::{Channels, Context};
+use crate::wiring::{AskedBatch, Channels, Context};
 
 /// An item that does not go, and why.
 #[derive(Debug, Serialize)]
@@ -97,6 +97,12 @@ pub(super) async fn run(context: &Context, args: DispatchArgs) -> Result<Exit> {
     render(context, batch.as_ref(), &verdict, &preview);
     if args.live {
         drop(store);
+        let is_stopped = verdict
+            .blocks()
+            .any(|(layer, _)| layer == Layer::EmergencyStop);
+        if batch.is_none() && !is_stopped {
+            propose(context, &args).await?;
+        }
         blocked(context, &policy).await?;
     }
     if mode != Mode::DryRun {
@@ -114,6 +120,25 @@ pub(super) async fn run(context: &Context, args: DispatchArgs) -> Result<Exit> {
     } else {
         Exit::Refusals
     })
+}
+
+/// Makes the batch that a person has to approve before anything is sent.
+async fn propose(context: &Context, args: &DispatchArgs) -> Result<()> {
+    let asked = AskedBatch {
+        motion: args.motion,
+        tier: args.tier,
+        via: Provider::Instantly,
+        limit: args.limit.map(|limit| limit.0),
+        expires_hours: None,
+    };
+    let store = context.open(Access::ReadWrite)?;
+    if let Ok(batch) = context.propose(&*store, context.by()?, &asked).await? {
+        let (id, digest) = (&batch.id, &batch.digest);
+        context.printer.note(&format!(
+            "batch {id} waits for approval: caio batch show {id}, then caio batch approve {id} --digest {digest}"
+        ));
+    }
+    Ok(())
 }
 
 /// Tells people why a live run did not begin, where that is news to them.

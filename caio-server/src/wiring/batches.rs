@@ -81,6 +81,28 @@ impl Context {
         Ok((batch, plan))
     }
 
+    /// A batch that waits for approval, for whoever asked to send while none is approved; the inner
+    /// error is why there is none.
+    ///
+    /// # Errors
+    /// When the store fails, or the batch cannot be made for another reason than that nothing may go.
+    pub(crate) async fn propose(
+        &self,
+        store: &dyn StateStore,
+        by: &str,
+        asked: &AskedBatch,
+    ) -> Result<std::result::Result<Batch, String>> {
+        match self.create_batch(store, by, asked).await {
+            Ok((batch, _)) => Ok(Ok(batch)),
+            Err(Failure {
+                code: "batch.empty" | "ramp.tier",
+                message,
+                ..
+            }) => Ok(Err(message)),
+            Err(failure) => Err(failure),
+        }
+    }
+
     fn request(&self, policy: &Policy, asked: &AskedBatch) -> Result<PlanRequest> {
         let most = |room: u32| asked.limit.map_or(room, |limit| limit.min(room));
         let hours = asked

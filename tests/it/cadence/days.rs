@@ -208,6 +208,7 @@ impl World {
             lease: SignedDuration::from_secs(60),
             permits: Permits::new(4),
             coexist: None,
+            patience: SignedDuration::ZERO,
         }
     }
 

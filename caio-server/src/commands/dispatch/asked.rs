@@ -10,6 +10,7 @@ use caio_dispatch::batches;
 use caio_dispatch::operator::RunReport;
 use caio_dispatch::shadow;
 use caio_state::StateStore;
+use jiff::SignedDuration;
 
 use super::{channel_state, inputs, live, preview};
 use crate::args::DispatchArgs;
@@ -79,7 +80,9 @@ pub(crate) async fn asked(
     let verdict = verdict(&inputs);
     if let Some(batch) = known.filter(|_| args.live && verdict.may_send()) {
         let channels = shadow::kept(&store, &context.ids, &batch.id, channels).await?;
-        let operator = live::operator(context, store, &policy, inputs, channels)?;
+        let mut operator = live::operator(context, store, &policy, inputs, channels)?;
+        // Whoever asked over HTTP is answered in time.
+        operator.patience = SignedDuration::ZERO;
         let carried_out = live::carry_out(context, &operator, &batch.id, args.motion);
         let (report, _) = carried_out.await?;
         return Ok(Came::Ran(report));

@@ -24,6 +24,9 @@ use crate::wiring::{Channels, Context};
 /// How long the executor's lease, and the Python system's locks, live without renewal.
 const LEASE: SignedDuration = SignedDuration::from_secs(240);
 
+/// How long after its beginning a run may wait for messages that keep a distance.
+const PATIENCE: SignedDuration = SignedDuration::from_hours(1);
+
 /// Executes an approved batch whose verdict allows it.
 pub(super) async fn run(
     context: &Context,
@@ -119,6 +122,7 @@ pub(crate) fn operator(
         holder: format!("{} (process {})", context.by()?, std::process::id()),
         lease: lease(context)?,
         permits: permits(context)?,
+        patience: PATIENCE,
         coexist: context.coexist()?,
     })
 }

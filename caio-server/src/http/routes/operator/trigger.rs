@@ -17,7 +17,6 @@ use utoipa_axum::routes;
 
 use super::{Report, bounded};
 use crate::commands::dispatch::asked::{Asked, Came, asked};
-use crate::exit::Failure;
 use crate::http::access::Principal;
 use crate::http::input::Body;
 use crate::http::problem::{Problem, ProblemDocument, Result};
@@ -150,8 +149,8 @@ async fn run(service: &Service, who: &Principal, dry_run: bool, motion: Motion) 
             context
                 .write_due(&*service.store, &who.name, motion)
                 .await?;
-            match context.create_batch(&*service.store, &who.name, &new).await {
-                Ok((batch, _)) => {
+            match context.propose(&*service.store, &who.name, &new).await? {
+                Ok(batch) => {
                     report.errors.push(format!(
                         "nothing was sent: batch {} waits for approval",
                         batch.id
@@ -160,14 +159,7 @@ async fn run(service: &Service, who: &Principal, dry_run: bool, motion: Motion) 
                     report.batch_id = Some(batch.id);
                     report.batch_status = Some(batch.status);
                 }
-                Err(Failure {
-                    code: "batch.empty" | "ramp.tier",
-                    message,
-                    ..
-                }) => {
-                    report.errors.push(message);
-                }
-                Err(failure) => return Err(failure.into()),
+                Err(message) => report.errors.push(message),
             }
         }
         Came::Shown {
