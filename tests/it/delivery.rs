@@ -2,6 +2,7 @@
 
 mod crash;
 pub(crate) mod ghl;
+mod heyreach;
 mod stop;
 
 use caio_state::conformance::RedisServer;

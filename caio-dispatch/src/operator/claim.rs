@@ -10,7 +10,7 @@ use caio_core::limits::{SendRequest, Window, WindowName};
 use caio_core::terms::{Mode, Provider, Step};
 use caio_core::time::rfc3339;
 use caio_state::{CommitOutcome, Guard, StateStoreExt, Write};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::check::{Checked, Ready, check_items};
@@ -22,7 +22,7 @@ use crate::channel::Outgoing;
 use crate::coexist::DailyRecord;
 use crate::error::{DispatchError, Result};
 use crate::history;
-use crate::ledger::LedgerEntry;
+use crate::ledger::{self, LedgerEntry};
 use crate::records;
 use crate::transition::{commit, commit_each};
 
@@ -150,6 +150,9 @@ pub(super) async fn items(context: &Context<'_>, slots: &[usize]) -> Result<Even
             match checked.and_then(|ready| intend(context, slot, ready, beside.as_ref())) {
                 Ok(intent) => intents.push(intent),
                 Err(Stays::Refused(reason)) => answers.push((slot, Claimed::No(reason))),
+                Err(Stays::WrittenTo) => {
+                    answers.push((slot, Claimed::No(written_to(context, slot).await?)));
+                }
                 Err(Stays::Failed(error)) => return Err(error),
             }
         }
@@ -180,7 +183,32 @@ pub(super) async fn items(context: &Context<'_>, slots: &[usize]) -> Result<Even
 /// Why an item is not claimed.
 enum Stays {
     Refused(String),
+    /// The Python system's record of the day names the person.
+    WrittenTo,
     Failed(DispatchError),
+}
+
+/// Whose message of today it is that keeps a person from another one: while the Python system runs beside
+/// us, its record of the day names whom we wrote to as well.
+async fn written_to(context: &Context<'_>, slot: usize) -> Result<String> {
+    let operator = context.operator;
+    let entries = ledger::of_person(&*operator.store, &context.item(slot).recipient).await?;
+    let is_today = |entry: &&LedgerEntry| {
+        let at = entry.intended_at.parse::<Timestamp>();
+        let day = at.map(|at| at.to_zoned(operator.zone.clone()).date());
+        entry.may_be_out() && day.is_ok_and(|day| day == context.today())
+    };
+    let ours = entries.iter().find(is_today);
+    Ok(ours.map_or_else(
+        || "the Python system wrote to this person today".to_owned(),
+        |entry| {
+            format!(
+                "we wrote to this person today by {}; while the Python system runs beside us, a person hears \
+                 from one of us once a day",
+                entry.item.medium
+            )
+        },
+    ))
 }
 
 /// Each of these slots, as long as its tier may go now and nothing stands against it.
@@ -247,9 +275,7 @@ fn intend(
 ) -> Result<Intent, Stays> {
     let item = context.item(slot);
     if beside.is_some_and(|beside| beside.daily.names(&item.recipient)) {
-        return Err(Stays::Refused(
-            "the Python system wrote to this person today".to_owned(),
-        ));
+        return Err(Stays::WrittenTo);
     }
     write_intent(context, slot, *ready, beside).map_err(Stays::Failed)
 }

@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 
 use caio_core::Clock;
-use caio_core::terms::Motion;
+use caio_core::draft::Draft;
+use caio_core::identity::draft_id;
+use caio_core::terms::{Medium, Motion, Step};
 use caio_dispatch::coexist::PythonLocks;
 use caio_dispatch::coexist::authority::{self, System};
 use caio_dispatch::coexist::followed::Watch;
 use caio_dispatch::operator::Operator;
+use caio_dispatch::records;
 use jiff::SignedDuration;
 
 use crate::{World, state_of, worlds};
@@ -184,4 +187,32 @@ async fn a_folder_that_nobody_looks_into_any_more_stops_everything() {
         .await
         .unwrap();
     assert_eq!(world.received().len(), 1);
+}
+
+/// The record of the day names whom we wrote to as well: what is left for tomorrow says whose message of
+/// today it was.
+#[tokio::test]
+async fn a_second_medium_on_one_day_is_told_that_it_was_us_who_wrote() {
+    for world in worlds(1) {
+        let batch = world.approved(1).await;
+        world.run(&batch).await.unwrap();
+        let invitation = Draft {
+            medium: Medium::LinkedIn,
+            id: draft_id(&crate::person(0), Medium::LinkedIn, Step::FIRST),
+            ..crate::world::draft(0)
+        };
+        world
+            .commit(records::put_draft(&invitation, None).unwrap())
+            .await;
+        world.review().approve(&invitation.id).await.unwrap();
+        let second = world.batch_of(100).await;
+        let report = world.run(&second).await.unwrap();
+        let (state, why) = state_of(&report, 0);
+        assert_eq!(state, "refused", "{report:?}");
+        assert!(
+            why.starts_with("we wrote to this person today by email"),
+            "{why}"
+        );
+        assert!(!why.contains("limit"), "{why}");
+    }
 }

@@ -177,7 +177,10 @@ pub(super) async fn inputs(
     };
     let mut limits = Vec::new();
     let items = batch.map_or(&[][..], |batch| &batch.items);
-    let of = |medium| items.iter().any(|it| it.medium == medium);
+    // What an interrupted run has left is finished, and may have used the day up itself: each claim is held
+    // to the limits anyway.
+    let goes_on = batch.is_some_and(|batch| batch.status == BatchStatus::Executing);
+    let of = |medium| items.iter().any(|it| it.medium == medium) && !goes_on;
     if policy.email_room == 0 && (items.is_empty() || of(Medium::Email)) {
         let limit = policy.limits.email_per_day;
         limits.push(format!("all {limit} e-mails of today are used"));

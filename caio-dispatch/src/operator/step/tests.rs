@@ -43,7 +43,7 @@ fn answer(effect: &Effect, choice: u8) -> Event {
             let one = |at: usize| match (choice, at % 3) {
                 (0, 0) => Claimed::No(text()),
                 (1, 2) => Claimed::Stopped(text()),
-                (2, 1) => Claimed::Later(jiff::Timestamp::UNIX_EPOCH),
+                (2, 1) => Claimed::Later(Timestamp::UNIX_EPOCH),
                 _ => Claimed::Yes,
             };
             let answers = asked.iter().enumerate();
@@ -92,7 +92,7 @@ fn what_has_to_wait_is_claimed_again_and_calls_go_on_meanwhile() {
     let (run, _) = step(run, Event::Start);
     let (run, effects) = step(run, Event::BatchClaimed);
     assert_eq!(effects, [Effect::Claim(vec![0, 1])]);
-    let then = jiff::Timestamp::UNIX_EPOCH;
+    let then = Timestamp::UNIX_EPOCH;
     let answers = vec![(0, Claimed::Yes), (1, Claimed::Later(then))];
     let (run, effects) = step(run, Event::Claimed(answers));
     assert_eq!(effects, [Effect::Wait(then), Effect::Deliver(0, vec![0])]);
