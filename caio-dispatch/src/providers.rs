@@ -4,11 +4,13 @@
 //! time-out says nothing at all. So each call ends in one of four ways ([`CallError`]), and what is not
 //! proven is asked for again before anything is repeated.
 
+mod breakers;
 mod ghl;
 mod heyreach;
 pub(crate) mod http;
 mod instantly;
 
+pub use breakers::Breakers;
 pub use ghl::{GhlChannel, GhlOptions, GhlOptionsError};
 pub use heyreach::{HeyReachChannel, HeyReachOptions};
 pub use http::{Auth, CallError, Endpoint, EndpointError, Http, HttpOptions, init_crypto};

@@ -23,6 +23,7 @@ use caio_core::config::{Layer, Loaded, Production, Resolved, Settings};
 use caio_core::icp::Model;
 use caio_core::{Clock, IdSource};
 use caio_dispatch::notify::Notes;
+use caio_dispatch::providers::Breakers;
 use caio_state::{Access, StateStore};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -49,6 +50,8 @@ pub(crate) struct Context {
     pub(crate) home: PathBuf,
     /// What providers' clients have to tell, until it is raised.
     pub(crate) notes: Arc<Notes>,
+    /// Where the breakers of providers stand, for every client of this process.
+    pub(crate) breakers: Breakers,
     by: Option<String>,
     global: Global,
     store: StoreUrl,
@@ -147,6 +150,7 @@ impl Context {
             environment,
             home,
             notes: Arc::default(),
+            breakers: Breakers::default(),
             by,
             global: global.clone(),
             store,

@@ -24,8 +24,10 @@ fn a_run_that_the_service_is_asked_for_finds_out_first_what_nobody_knew() {
     sandbox.fault(&json!({ "operation": "instantly.list_leads", "nth": "every", "kind": "status", "code": 500 }));
     let lost = live(&service);
     assert_eq!(lost["batch_id"], first, "{lost}");
-    let status = |id: &str| service.get(&format!("/api/batches/{id}"))["batch"]["status"].clone();
-    assert_eq!(status(&first), "unknown", "{lost}");
+    let status = |service: &Service, id: &str| {
+        service.get(&format!("/api/batches/{id}"))["batch"]["status"].clone()
+    };
+    assert_eq!(status(&service, &first), "unknown", "{lost}");
     sandbox.control("DELETE", "faults", None);
 
     service.place.write(
@@ -45,11 +47,11 @@ fn a_run_that_the_service_is_asked_for_finds_out_first_what_nobody_knew() {
     );
     assert_eq!(report["instantly_report"]["total_dispatched"], 1);
     assert_eq!(
-        status(&first),
+        status(&service, &first),
         "executed",
         "found out before anything else was done"
     );
-    assert_eq!(status(&second), "executed");
+    assert_eq!(status(&service, &second), "executed");
     let summary = sandbox.summary("instantly");
     assert_eq!(summary["duplicates"], json!([]));
     assert_eq!(summary["recipients"], PEOPLE + 1);
@@ -89,4 +91,30 @@ fn a_batch_of_follow_ups_over_http_writes_those_that_are_due_as_the_command_does
     assert_eq!(again.json()["follow_ups"], 0);
     let outbound = service.post("/api/batches", &json!({}));
     assert_eq!(outbound.json()["follow_ups"], 0);
+}
+
+#[test]
+fn what_fails_too_often_in_a_row_is_given_a_rest_by_all_requests_and_shown() {
+    let sandbox = Sandbox::start();
+    let service = Service::over(place(&sandbox).variable("DASHBOARD_AUTH_TOKEN", TOKEN));
+    let breaker = || {
+        let shown = service.get("/api/integrations");
+        shown["integrations"]["instantly"]["breaker"].clone()
+    };
+    assert_eq!(breaker(), "closed");
+    sandbox.fault(
+        &json!({ "operation": "instantly.list_campaigns", "nth": "every", "kind": "reset_before" }),
+    );
+    for _ in 0..6 {
+        let headers = [("X-Dashboard-Token", TOKEN)];
+        let refused = service.send("GET", "/api/instantly/campaigns", &headers, "");
+        assert_eq!(refused.status, 502, "{refused:?}");
+    }
+    // Each request has a client of its own; the breaker is the same.
+    assert_eq!(breaker(), "open");
+    assert_eq!(
+        service.get("/api/metrics")["components"][0]["breaker"],
+        json!(null),
+        "the store has none"
+    );
 }

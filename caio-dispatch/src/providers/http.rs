@@ -2,11 +2,11 @@
 
 use std::fmt;
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use caio_core::Clock;
-use caio_core::breaker::{Breaker, BreakerPolicy};
+use caio_core::breaker::BreakerPolicy;
 use caio_core::escalation::Subject;
 use caio_core::terms::Provider;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
@@ -16,6 +16,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::Breakers;
 use crate::notify::Notes;
 
 /// Some providers refuse callers that do not say who they are.
@@ -234,7 +235,7 @@ pub struct Http {
     endpoint: Endpoint,
     options: HttpOptions,
     rate: DefaultDirectRateLimiter,
-    breaker: Mutex<Breaker>,
+    breakers: Breakers,
     notes: Arc<Notes>,
     clock: Arc<dyn Clock>,
 }
@@ -268,7 +269,7 @@ impl Http {
             rate: RateLimiter::direct(Quota::per_second(options.per_second)),
             endpoint,
             options,
-            breaker: Mutex::default(),
+            breakers: Breakers::default(),
             notes: Arc::default(),
             clock,
         })
@@ -283,6 +284,12 @@ impl Http {
     #[must_use]
     pub fn noting(self, notes: Arc<Notes>) -> Self {
         Self { notes, ..self }
+    }
+
+    /// The same, with breakers that other clients know as well.
+    #[must_use]
+    pub fn breaking(self, breakers: Breakers) -> Self {
+        Self { breakers, ..self }
     }
 
     /// Makes a call and reads its answer as `T`; one of another shape may have had its effect.
@@ -434,29 +441,20 @@ impl Http {
     }
 
     fn ask_breaker(&self, call: &Call<'_>) -> Result<(), CallError> {
-        let mut breaker = self.breaker.lock().unwrap_or_else(PoisonError::into_inner);
-        match breaker.ask(self.options.breaker, self.clock.now()) {
-            Ok(next) => {
-                *breaker = next;
-                Ok(())
-            }
-            Err(until) => {
-                let what = format!("not called before {until}: too many calls failed in a row");
-                Err(CallError::NotSent(self.say(call, &what)))
-            }
-        }
+        let (provider, now) = (self.endpoint.provider, self.clock.now());
+        let asked = self.breakers.ask(provider, self.options.breaker, now);
+        asked.map_err(|until| {
+            let what = format!("not called before {until}: too many calls failed in a row");
+            CallError::NotSent(self.say(call, &what))
+        })
     }
 
     fn tell_breaker(&self, answered: bool) {
-        let mut breaker = self.breaker.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = breaker.told(self.options.breaker, self.clock.now(), answered);
-        // A trial that fails opens it again; that is no news.
-        if matches!((*breaker, next), (Breaker::Closed(_), Breaker::Open(_))) {
-            self.notes.note(Subject::BreakerOpened {
-                provider: self.endpoint.provider,
-            });
+        let (provider, now) = (self.endpoint.provider, self.clock.now());
+        let policy = self.options.breaker;
+        if self.breakers.told(provider, policy, now, answered) {
+            self.notes.note(Subject::BreakerOpened { provider });
         }
-        *breaker = next;
     }
 }
 

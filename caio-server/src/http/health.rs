@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use caio_core::terms::Provider;
 use caio_core::time::rfc3339;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -35,6 +36,9 @@ pub(crate) struct Component {
     pub(crate) latency_ms: Option<u64>,
     /// What it said.
     pub(crate) last_error: Option<String>,
+    /// `open` while a provider that failed too often in a row is given a rest, else `closed`; null for
+    /// the store and for a provider without a key.
+    pub(crate) breaker: Option<&'static str>,
 }
 
 /// The last answers.
@@ -46,13 +50,22 @@ impl Service {
     pub(crate) async fn providers(&self) -> BTreeMap<String, Component> {
         let now = self.context.clock.now();
         let mut last = self.health.0.lock().await;
-        if let Some((at, components)) = last.as_ref()
-            && now.duration_since(*at) < FRESH
-        {
-            return components.clone();
+        let mut components = match last.as_ref() {
+            Some((at, components)) if now.duration_since(*at) < FRESH => components.clone(),
+            _ => {
+                let components = self.ask().await;
+                *last = Some((now, components.clone()));
+                components
+            }
+        };
+        // This is known here, without asking anybody.
+        for provider in Provider::ALL {
+            if let Some(component) = components.get_mut(provider.as_str()) {
+                let breaker = self.context.breakers.of(*provider);
+                let word = if breaker.is_open() { "open" } else { "closed" };
+                component.breaker = (component.status != "not_configured").then_some(word);
+            }
         }
-        let components = self.ask().await;
-        *last = Some((now, components.clone()));
         components
     }
 
@@ -64,8 +77,9 @@ impl Service {
             last_check: (status != "not_configured").then(|| rfc3339(self.context.clock.now())),
             latency_ms: None,
             last_error: error,
+            breaker: None,
         };
-        let mut components: BTreeMap<String, Component> = caio_core::terms::Provider::ALL
+        let mut components: BTreeMap<String, Component> = Provider::ALL
             .iter()
             .map(|it| {
                 (
@@ -121,6 +135,7 @@ impl Service {
             last_check: Some(rfc3339(self.context.clock.now())),
             latency_ms: u64::try_from(begun.elapsed().as_millis()).ok(),
             last_error,
+            breaker: None,
         }
     }
 }

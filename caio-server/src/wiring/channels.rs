@@ -184,7 +184,9 @@ impl Context {
         options.per_second = options.per_second.saturating_add(more);
         let http = Http::new(endpoint, options, Arc::clone(&self.clock));
         let http = http.map_err(|error| refused(error.to_string()))?;
-        Ok(http.noting(Arc::clone(&self.notes)))
+        Ok(http
+            .noting(Arc::clone(&self.notes))
+            .breaking(self.breakers.clone()))
     }
 
     /// `CAIO_SETTLES_WITHIN`: seconds after which a lost call has taken effect, if it ever does.
