@@ -3,14 +3,14 @@
 mod alerts;
 mod audit;
 mod batch;
-pub(crate) mod cadence;
-pub(crate) mod campaigns;
-pub(crate) mod dispatch;
+mod cadence;
+mod campaigns;
+mod dispatch;
 mod drafts;
 mod env;
 mod icp;
 mod leads;
-pub(crate) mod ledger;
+mod ledger;
 mod preflight;
 mod rehearse;
 mod revival;

@@ -1,16 +1,21 @@
 //! What the commands work with: environment, time, ids, settings, store, keys, who decides.
 
 mod alerts;
+pub(crate) mod asked;
 mod batches;
 mod brake;
 mod channels;
+pub(crate) mod desk;
+pub(crate) mod executing;
 mod follow_ups;
 mod halt;
 mod keys;
 #[cfg(feature = "kill-points")]
 mod kill;
 mod one;
+pub(crate) mod preview;
 mod store;
+pub(crate) mod verdict;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,17 +1,14 @@
 //! `caio campaigns`: what waits at the providers, and starting and pausing it.
 
-use std::sync::Arc;
-
-use caio_core::terms::{Mode, Motion, Provider};
-use caio_dispatch::campaigns::{self, Campaigns, Desk, Listed, Started};
-use caio_dispatch::operator::Gate;
-use caio_state::{Access, StateStore};
+use caio_core::terms::Provider;
+use caio_dispatch::campaigns::{self, Listed, Started};
+use caio_state::Access;
 use serde_json::json;
 
-use super::dispatch;
 use crate::args::{CampaignsCommand, WhichCampaign};
-use crate::exit::{Exit, Failure, Result};
+use crate::exit::{Exit, Result};
 use crate::wiring::Context;
+use crate::wiring::desk::{desk, provider};
 
 pub(super) async fn run(context: &Context, command: CampaignsCommand) -> Result<Exit> {
     match command {
@@ -105,40 +102,4 @@ async fn pause(context: &Context, which: &WhichCampaign) -> Result<Exit> {
             .line(&format!("campaign {name} is {status}"));
     }
     Ok(Exit::Done)
-}
-
-pub(crate) fn provider(context: &Context, wanted: Provider) -> Result<Arc<dyn Campaigns>> {
-    let all = context.campaigns()?;
-    let found = all.into_iter().find(|it| it.provider() == wanted);
-    found.ok_or_else(|| {
-        let message = format!("{wanted} has no campaigns here: its API key is missing");
-        Failure::new("campaign.provider", message)
-            .hint("set INSTANTLY_API_KEY or HEYREACH_API_KEY; ghl sends at once and has none")
-            .exit(Exit::Usage)
-    })
-}
-
-pub(crate) async fn desk(
-    context: &Context,
-    store: Arc<dyn StateStore>,
-    by: String,
-) -> Result<Desk> {
-    let policy = context.policy(&*store).await?;
-    let motion = Motion::Outbound;
-    let inputs = dispatch::inputs(context, &*store, None, motion, &policy, Mode::Live).await?;
-    let keys = context.seal_keys(false)?.ok_or_else(|| {
-        Failure::new("seal.key", "there is no key to verify the seal with").exit(Exit::Blocked)
-    })?;
-    Ok(Desk {
-        store,
-        clock: Arc::clone(&context.clock),
-        ids: Arc::clone(&context.ids),
-        keys,
-        gate: Gate {
-            inputs,
-            brake: Arc::new(context.brake()),
-        },
-        coexist: context.coexist()?,
-        by,
-    })
 }

@@ -1,21 +1,17 @@
 //! `caio ledger`: what became of each delivery, and those of which nobody knows.
 
-use std::sync::Arc;
-
 use caio_core::batch::BatchStatus;
 use caio_core::record::check_address;
-use caio_core::terms::{Mode, Motion};
 use caio_dispatch::channel::Outcome;
-use caio_dispatch::operator::Operator;
 use caio_dispatch::{batches, ledger};
-use caio_state::{Access, StateStore};
+use caio_state::Access;
 use serde_json::json;
 
-use super::dispatch;
-use super::dispatch::live::{self, print};
+use super::dispatch::live::print;
 use crate::args::{LedgerCommand, Resolution};
 use crate::exit::{Exit, Failure, Result};
 use crate::wiring::Context;
+use crate::wiring::executing::asking;
 
 pub(super) async fn run(context: &Context, command: LedgerCommand) -> Result<Exit> {
     match command {
@@ -63,7 +59,7 @@ async fn show(context: &Context, of: &str) -> Result<Exit> {
 
 /// Asks the providers about everything that is unknown; exit code 3 while something stays so.
 async fn reconcile(context: &Context) -> Result<Exit> {
-    let operator = operator(context, context.open(Access::ReadWrite)?).await?;
+    let operator = asking(context, context.open(Access::ReadWrite)?).await?;
     let unknown = batches::list(&*operator.store, BatchStatus::Unknown).await?;
     if unknown.is_empty() {
         context.printer.note("nothing is unknown");
@@ -91,16 +87,8 @@ async fn resolve(
         Resolution::Accepted => Outcome::Accepted { receipt: said },
         Resolution::NotSent => Outcome::NotSent { reason: said },
     };
-    let operator = operator(context, context.open(Access::ReadWrite)?).await?;
+    let operator = asking(context, context.open(Access::ReadWrite)?).await?;
     let report = operator.resolve(delivery, &outcome).await?;
     print(context, &report);
     Ok(Exit::Done)
-}
-
-/// An operator that asks and records, and sends nothing.
-pub(crate) async fn operator(context: &Context, store: Arc<dyn StateStore>) -> Result<Operator> {
-    let policy = context.policy(&*store).await?;
-    let motion = Motion::Outbound;
-    let inputs = dispatch::inputs(context, &*store, None, motion, &policy, Mode::DryRun).await?;
-    live::operator(context, store, &policy, inputs, context.channels(None)?)
 }

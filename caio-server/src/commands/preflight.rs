@@ -10,11 +10,12 @@ use caio_state::{Access, StateStore};
 use serde::Serialize;
 use serde_json::json;
 
-use super::{dispatch, env};
+use super::env;
 use crate::args::PreflightArgs;
 use crate::exit::{Exit, Result};
 use crate::prove::smoke::{self, Target};
 use crate::wiring::Context;
+use crate::wiring::verdict::inputs;
 
 /// One row: what was asked, whether it holds, and what shows it.
 #[derive(Debug, Serialize)]
@@ -124,7 +125,7 @@ async fn layers(context: &Context, store: &dyn StateStore) -> Vec<Row> {
         Ok(policy) => policy,
         Err(failure) => return vec![row("safety layers", false, failure.message)],
     };
-    let inputs = dispatch::inputs(context, store, None, Motion::All, &policy, Mode::DryRun).await;
+    let inputs = inputs(context, store, None, Motion::All, &policy, Mode::DryRun).await;
     let verdict = match inputs {
         Ok(inputs) => verdict(&inputs),
         Err(failure) => return vec![row("safety layers", false, failure.message)],

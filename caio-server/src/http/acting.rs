@@ -11,12 +11,12 @@ use caio_dispatch::suppress::Suppress;
 use super::access::Principal;
 use super::problem::Result;
 use super::service::Service;
-use crate::commands::ledger;
+use crate::wiring::executing::asking;
 
 impl Service {
     /// An operator that asks and records, and sends nothing.
     pub(crate) async fn asking(&self) -> Result<Operator> {
-        Ok(ledger::operator(&self.context, Arc::clone(&self.store)).await?)
+        Ok(asking(&self.context, Arc::clone(&self.store)).await?)
     }
 
     pub(crate) fn review<'a>(&'a self, who: &'a Principal) -> Review<'a> {

@@ -12,7 +12,7 @@ use caio_state::StateStore;
 use jiff::SignedDuration;
 
 use super::Context;
-use crate::commands::dispatch::asked::{Asked, Came, asked};
+use super::asked::{Asked, Came, asked};
 use crate::exit::{Failure, Result};
 
 /// What became of it.

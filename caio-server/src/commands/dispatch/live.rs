@@ -1,31 +1,21 @@
 //! `caio dispatch --live`: the operator over the real channels.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use caio_core::batch::BatchStatus;
 use caio_core::safety::Inputs;
-use caio_core::terms::{Motion, Provider};
-use caio_dispatch::batches;
-use caio_dispatch::cadence::Synced;
-use caio_dispatch::notify::told_by_run;
-use caio_dispatch::operator::{Gate, ItemReport, Operator, Permits, RunReport};
+use caio_core::terms::Provider;
+use caio_dispatch::operator::{ItemReport, RunReport};
 use caio_dispatch::policy::Policy;
 use caio_dispatch::shadow;
-use caio_state::{Access, StateStore};
-use jiff::SignedDuration;
+use caio_state::Access;
 use serde_json::json;
 
 use super::super::cadence::say;
 use crate::args::DispatchArgs;
-use crate::exit::{Exit, Failure, Result};
+use crate::exit::{Exit, Result};
+use crate::wiring::executing::{carry_out, operator};
 use crate::wiring::{Channels, Context};
-
-/// How long the executor's lease, and the Python system's locks, live without renewal.
-const LEASE: SignedDuration = SignedDuration::from_secs(240);
-
-/// How long after its beginning a run may wait for messages that keep a distance.
-const PATIENCE: SignedDuration = SignedDuration::from_hours(1);
 
 /// Executes an approved batch whose verdict allows it.
 pub(super) async fn run(
@@ -50,122 +40,6 @@ pub(super) async fn run(
     };
     context.deliver_alerts(&*operator.store).await;
     ended
-}
-
-/// A live run from its beginning to its end, whoever asked for it: what nobody knew is asked for first,
-/// then the batch goes, then the follow-up of what was sent begins. People are told once the run is
-/// over, whatever came of it; alerts are raised here, and delivered by whoever calls.
-pub(super) async fn carry_out(
-    context: &Context,
-    operator: &Operator,
-    batch: &str,
-    motion: Motion,
-) -> Result<(RunReport, Synced)> {
-    let ran = match unknown(context, operator).await {
-        Ok(()) => operator.execute(batch, motion).await.map_err(Failure::from),
-        Err(failure) => Err(failure),
-    };
-    let mut subjects = context.notes.take();
-    subjects.extend(ran.iter().flat_map(told_by_run));
-    let ended = match ran {
-        Ok(report) => {
-            let synced = context.follow_ups(&*operator.store)?.sync().await;
-            synced.map(|synced| (report, synced)).map_err(Failure::from)
-        }
-        Err(failure) => Err(failure),
-    };
-    context.raise(&*operator.store, subjects).await;
-    ended
-}
-
-/// Asks first what became of deliveries that nobody knew about; a batch that cannot be settled yet
-/// keeps none of the others back.
-async fn unknown(context: &Context, operator: &Operator) -> Result<()> {
-    for batch in batches::list(&*operator.store, BatchStatus::Unknown).await? {
-        match operator.reconcile(&batch.id).await {
-            Ok(report) => context
-                .printer
-                .note(&format!("batch {} is {} now", report.batch, report.status)),
-            Err(error) => context
-                .printer
-                .warn(&format!("batch {} stays unknown: {error}", batch.id)),
-        }
-    }
-    Ok(())
-}
-
-/// The operator over these channels, for all tiers that may go now.
-pub(crate) fn operator(
-    context: &Context,
-    store: Arc<dyn StateStore>,
-    policy: &Policy,
-    inputs: Inputs,
-    channels: Channels,
-) -> Result<Operator> {
-    let keys = context.seal_keys(false)?.ok_or_else(|| {
-        Failure::new("seal.key", "there is no key to verify the seal with").exit(Exit::Blocked)
-    })?;
-    Ok(Operator {
-        store,
-        channels,
-        clock: Arc::clone(&context.clock),
-        ids: Arc::clone(&context.ids),
-        keys,
-        gate: Gate {
-            inputs,
-            brake: Arc::new(context.brake()),
-        },
-        limits: policy.limits.clone(),
-        tiers: policy.ramp.tier.into_iter().collect(),
-        run_limit: None,
-        zone: context.zone()?,
-        holder: format!("{} (process {})", context.by()?, std::process::id()),
-        lease: lease(context)?,
-        permits: permits(context)?,
-        patience: PATIENCE,
-        coexist: context.coexist()?,
-    })
-}
-
-/// `CAIO_LEASE_MS`, for whoever has to take over sooner.
-fn lease(context: &Context) -> Result<SignedDuration> {
-    let given = number(context, "CAIO_LEASE_MS", "number of milliseconds")?;
-    Ok(given.map_or(LEASE, |it| SignedDuration::from_millis(it.into())))
-}
-
-/// `CAIO_IN_FLIGHT`: provider calls at one time; `CAIO_LEADS_PER_CALL`: most leads in each.
-fn permits(context: &Context) -> Result<Permits> {
-    let calls = at_least_one(context, "CAIO_IN_FLIGHT", Permits::MOST)?;
-    let leads = at_least_one(context, "CAIO_LEADS_PER_CALL", usize::MAX)?;
-    let permits = calls.map_or_else(Permits::default, Permits::new);
-    Ok(leads.map_or(permits.clone(), |leads| permits.for_leads(leads)))
-}
-
-fn at_least_one(context: &Context, name: &str, most: usize) -> Result<Option<usize>> {
-    let what = match most {
-        usize::MAX => "number from 1 on".to_owned(),
-        most => format!("number from 1 to {most}"),
-    };
-    let given = number(context, name, &what)?;
-    let Some(given) = given else { return Ok(None) };
-    match usize::try_from(given)
-        .ok()
-        .filter(|it| (1..=most).contains(it))
-    {
-        None => Err(no_number(name, &given.to_string(), &what)),
-        some => Ok(some),
-    }
-}
-
-fn number(context: &Context, name: &str, what: &str) -> Result<Option<u32>> {
-    let text = context.environment.get(name).filter(|it| !it.is_empty());
-    text.map(|text| text.parse().map_err(|_| no_number(name, text, what)))
-        .transpose()
-}
-
-fn no_number(name: &str, text: &str, what: &str) -> Failure {
-    let message = format!("{name}: `{text}` is no {what}");
-    Failure::new("dispatch.config", message).exit(Exit::Usage)
 }
 
 /// The state in a word for people: what a provider took waits there as a draft, but for one.

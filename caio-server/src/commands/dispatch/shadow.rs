@@ -10,9 +10,9 @@ use caio_dispatch::shadow;
 use caio_state::{Access, OverlayStore, StateStore};
 use serde_json::json;
 
-use super::live;
 use crate::args::DispatchArgs;
 use crate::exit::{Exit, Failure, Result};
+use crate::wiring::executing::operator;
 use crate::wiring::{Channels, Context};
 
 /// Runs an approved batch in shadow and keeps what it would have sent.
@@ -32,7 +32,7 @@ pub(super) async fn run(
     let layer = OverlayStore::new(store, Arc::clone(&context.clock));
     let layer = Arc::new(layer);
     let over: Arc<dyn StateStore> = layer.clone();
-    let mut operator = live::operator(context, over, policy, inputs, channels)?;
+    let mut operator = operator(context, over, policy, inputs, channels)?;
     operator.tiers.extend(args.tier);
     operator.run_limit = args.limit;
     let by = operator.holder.clone();

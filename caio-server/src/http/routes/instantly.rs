@@ -19,11 +19,11 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::commands::campaigns::{desk, provider};
 use crate::http::access::Principal;
 use crate::http::input::Id;
 use crate::http::problem::{Problem, ProblemDocument, Result};
 use crate::http::service::Service;
+use crate::wiring::desk::{desk, provider};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Service>> {
     OpenApiRouter::new()

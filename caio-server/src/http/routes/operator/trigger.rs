@@ -16,12 +16,12 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{Report, bounded};
-use crate::commands::dispatch::asked::{Asked, Came, asked};
 use crate::http::access::Principal;
 use crate::http::input::Body;
 use crate::http::problem::{Problem, ProblemDocument, Result};
 use crate::http::service::Service;
 use crate::wiring::AskedBatch;
+use crate::wiring::asked::{Asked, Came, asked};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Service>> {
     OpenApiRouter::new()

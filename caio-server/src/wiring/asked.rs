@@ -3,19 +3,20 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use caio_core::batch::{Batch, BatchStatus};
+use caio_core::batch::Batch;
 use caio_core::safety::verdict;
 use caio_core::terms::{Mode, Motion, Provider};
-use caio_dispatch::batches;
 use caio_dispatch::operator::RunReport;
 use caio_dispatch::shadow;
 use caio_state::StateStore;
 use jiff::SignedDuration;
 
-use super::{channel_state, inputs, live, preview};
+use super::Context;
+use super::executing::{carry_out, operator};
+use super::preview::{chosen, preview};
+use super::verdict::{channel_state, inputs};
 use crate::args::DispatchArgs;
 use crate::exit::Result;
-use crate::wiring::Context;
 
 /// What is asked for.
 #[derive(Debug)]
@@ -61,14 +62,7 @@ pub(crate) async fn asked(
         shadow: false,
         send_now: asked.send_now,
     };
-    let batch = match &args.batch {
-        Some(id) => Some(batches::one(&*store, id).await?),
-        // What an interrupted run has left comes first.
-        None => match batches::newest(&*store, BatchStatus::Executing, args.motion).await? {
-            Some(batch) => Some(batch),
-            None => batches::newest(&*store, BatchStatus::Approved, args.motion).await?,
-        },
-    };
+    let batch = chosen(&*store, args.batch.as_deref(), args.motion).await?;
     let policy = context.policy(&*store).await?;
     let mode = if args.live { Mode::Live } else { Mode::DryRun };
     let channels = context.channels(Some(policy.limits.email_per_day))?;
@@ -80,10 +74,10 @@ pub(crate) async fn asked(
     let verdict = verdict(&inputs);
     if let Some(batch) = known.filter(|_| args.live && verdict.may_send()) {
         let channels = shadow::kept(&store, &context.ids, &batch.id, channels).await?;
-        let mut operator = live::operator(context, store, &policy, inputs, channels)?;
+        let mut operator = operator(context, store, &policy, inputs, channels)?;
         // Whoever asked over HTTP is answered in time.
         operator.patience = SignedDuration::ZERO;
-        let carried_out = live::carry_out(context, &operator, &batch.id, args.motion);
+        let carried_out = carry_out(context, &operator, &batch.id, args.motion);
         let (report, _) = carried_out.await?;
         return Ok(Came::Ran(report));
     }
