@@ -1,8 +1,12 @@
 //! The file: its tables, its version, and how it is opened.
 
-use std::path::Path;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode as SqliteCode, OpenFlags};
 
 use super::{Access, BACKEND, failed};
 use crate::error::{Result, StoreError};
@@ -15,6 +19,13 @@ const VERSION: i32 = 1;
 
 /// How long a process waits for another one's commit, in milliseconds.
 const BUSY_MILLISECONDS: u64 = 5_000;
+
+/// Memory for pages, in kibibytes (negative: SQLite's way of saying so), taken as it is needed.
+const CACHE: &str = "-16000";
+
+/// Pages that commits have written before they are carried over into the file: a page that many of
+/// them change is carried over once.
+const CHECKPOINT: &str = "4000";
 
 const TABLES: &str = "
     CREATE TABLE document (
@@ -55,7 +66,7 @@ pub(super) fn open(path: &Path, access: Access) -> Result<Connection> {
             Connection::open_with_flags(path, flags).map_err(|error| cannot_open(path, &error))?
         }
         Access::ReadWrite => {
-            create_private(path)?;
+            create(path)?;
             let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
             Connection::open_with_flags(path, flags).map_err(|error| cannot_open(path, &error))?
         }
@@ -67,9 +78,15 @@ pub(super) fn open(path: &Path, access: Access) -> Result<Connection> {
     check(&connection, path)?;
     if access == Access::ReadWrite {
         use_write_ahead_log(&connection).map_err(failed)?;
-        connection
-            .pragma_update(None, "synchronous", "FULL")
-            .map_err(failed)?;
+        for (name, value) in [
+            ("synchronous", "FULL"),
+            ("cache_size", CACHE),
+            ("wal_autocheckpoint", CHECKPOINT),
+        ] {
+            connection
+                .pragma_update(None, name, value)
+                .map_err(failed)?;
+        }
         prepare(&mut connection)?;
     } else if pragma(&connection, "user_version")? == 0 {
         return empty();
@@ -82,7 +99,7 @@ fn use_write_ahead_log(connection: &Connection) -> rusqlite::Result<()> {
     let pause = std::time::Duration::from_millis(20);
     for _ in 0..BUSY_MILLISECONDS / 20 {
         match connection.pragma_update(None, "journal_mode", "WAL") {
-            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+            Err(error) if error.sqlite_error_code() == Some(SqliteCode::DatabaseBusy) => {
                 std::thread::sleep(pause);
             }
             answer => return answer,
@@ -98,30 +115,66 @@ fn empty() -> Result<Connection> {
     Ok(connection)
 }
 
-/// Makes the file readable by its owner alone, before anything is written into it.
-fn create_private(path: &Path) -> Result<()> {
-    use std::fs::{DirBuilder, OpenOptions};
-    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-
-    if let Some(folder) = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-    {
+/// Makes the file where there is none, readable by its owner alone. It is made whole beside its place
+/// and put there when it is on the disk: that takes two syncs, where the steps of making it in its
+/// place take seven, and a crash leaves no half of it.
+fn create(path: &Path) -> Result<()> {
+    if path.exists() {
+        return Ok(());
+    }
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
+    if let Some(folder) = folder {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
         made.map_err(|error| unavailable(folder, &format!("the folder cannot be made: {error}")))?;
     }
-    match OpenOptions::new()
+    let beside = beside(path);
+    let made = make(&beside)
+        .and_then(|()| std::fs::hard_link(&beside, path))
+        .and_then(|()| File::open(folder.unwrap_or(Path::new(".")))?.sync_all());
+    let _ = std::fs::remove_file(&beside);
+    match made {
+        // Where there are no links to a file, it is made in its place.
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => empty_file(path),
+        _ => Ok(()),
+    }
+}
+
+/// A name that no other thread or process gives to its own new file.
+fn beside(path: &Path) -> PathBuf {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".new-{}-{number}", std::process::id()));
+    PathBuf::from(name)
+}
+
+/// Makes a whole file, on the disk when this is done.
+fn make(path: &Path) -> std::io::Result<()> {
+    let other = |error: rusqlite::Error| std::io::Error::other(error);
+    OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
-        .open(path)
-    {
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(unavailable(
+        .open(path)?;
+    let mut connection = Connection::open(path).map_err(other)?;
+    for (name, value) in [("journal_mode", "MEMORY"), ("synchronous", "OFF")] {
+        connection.pragma_update(None, name, value).map_err(other)?;
+    }
+    prepare(&mut connection).map_err(std::io::Error::other)?;
+    use_write_ahead_log(&connection).map_err(other)?;
+    connection.close().map_err(|(_, error)| other(error))?;
+    File::open(path)?.sync_all()
+}
+
+/// Makes an empty file in its place.
+fn empty_file(path: &Path) -> Result<()> {
+    let mut options = OpenOptions::new();
+    match options.write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(unavailable(
             path,
             &format!("the file cannot be made: {error}"),
         )),
+        _ => Ok(()),
     }
 }
 
@@ -131,7 +184,7 @@ fn check(connection: &Connection, path: &Path) -> Result<()> {
     let connection = connection.unchecked_transaction().map_err(failed)?;
     let found = connection.pragma_query_value(None, "user_version", |row| row.get::<_, i32>(0));
     let version = match found {
-        Err(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
+        Err(error) if error.sqlite_error_code() == Some(SqliteCode::NotADatabase) => {
             return Err(not_ours(path, "it is no database"));
         }
         version => version.map_err(failed)?,
