@@ -5,7 +5,9 @@ use caio_core::escalation::Subject;
 use caio_core::time::rfc3339;
 use caio_core::webhook::{Effects, Event, Kind, Later, effects, interest};
 use caio_core::{Clock, EmailKey, IdSource, signals};
-use caio_state::{CommitOutcome, Guard, Key, Range, StateStore, StateStoreExt, StoreError, Write};
+use caio_state::{
+    CommitOutcome, Guard, Key, Range, RangeEntry, StateStore, StateStoreExt, StoreError, Write,
+};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -18,7 +20,7 @@ use crate::cadence::Cadences;
 use crate::error::{DispatchError, Result};
 use crate::ledger::LedgerEntry;
 use crate::notify::Alerts;
-use crate::transition::{commit, unchanged};
+use crate::transition::{commit, commit_each, unchanged};
 use crate::{history, records};
 
 /// How often an event is looked at again when somebody else changed a record meanwhile.
@@ -68,6 +70,23 @@ struct Outcome {
     told: Vec<Subject>,
 }
 
+/// What a look at an event has shown.
+enum Look {
+    /// There is nothing to do.
+    Stands(EventState),
+    Ready(Change),
+}
+
+/// The commit that applies an event.
+struct Change {
+    /// Where it stands then.
+    state: EventState,
+    people: Vec<EmailKey>,
+    told: Vec<Subject>,
+    guards: Vec<Guard>,
+    writes: Vec<Write>,
+}
+
 impl Outcome {
     fn of(state: EventState, reason: impl Into<String>) -> Self {
         Self {
@@ -87,27 +106,72 @@ impl Apply<'_> {
     /// # Errors
     /// When the store cannot be read at all.
     pub async fn drain(&self) -> Result<Drained> {
-        let index = records::webhook_index(EventState::Pending);
         let mut drained = Drained::default();
         let mut after = None;
         loop {
-            let range = Range::default();
-            let page = self
-                .store
-                .range(&index, &range, after.as_ref(), PAGE)
-                .await?;
-            for entry in page.items {
-                match self.one(&entry.key).await? {
-                    EventState::Pending => drained.waiting += 1,
-                    EventState::Dead => drained.dead += 1,
-                    _ => drained.applied += 1,
-                }
-            }
-            match page.next {
-                Some(next) => after = Some(next),
-                None => return Ok(drained),
+            after = self.page(after.as_ref(), &mut drained).await?;
+            if after.is_none() {
+                return Ok(drained);
             }
         }
+    }
+
+    /// Applies some of the pending events behind `after`, the oldest first, in one round trip; answers
+    /// where the next ones begin, if there are any.
+    ///
+    /// # Errors
+    /// When the store cannot be read at all.
+    pub async fn page(
+        &self,
+        after: Option<&RangeEntry>,
+        drained: &mut Drained,
+    ) -> Result<Option<RangeEntry>> {
+        let index = records::webhook_index(EventState::Pending);
+        let all = Range::default();
+        let page = self.store.range(&index, &all, after, PAGE).await?;
+        let keys: Vec<Key> = page.items.into_iter().map(|entry| entry.key).collect();
+        for state in self.several(&keys).await? {
+            match state {
+                EventState::Pending => drained.waiting += 1,
+                EventState::Dead => drained.dead += 1,
+                _ => drained.applied += 1,
+            }
+        }
+        Ok(page.next)
+    }
+
+    /// Applies these events with one commit each, sent together. Where an earlier one of them has
+    /// changed what a later one rests on, the later one is looked at again.
+    async fn several(&self, keys: &[Key]) -> Result<Vec<EventState>> {
+        let (mut states, mut told) = (Vec::new(), Vec::new());
+        let (mut ready, mut commits) = (Vec::new(), Vec::new());
+        for key in keys {
+            match self.look(key).await? {
+                Look::Stands(state) => states.push(state),
+                Look::Ready(change) => {
+                    ready.push((key, change.state, change.people));
+                    commits.push((change.guards, change.writes));
+                    told.extend(change.told);
+                }
+            }
+        }
+        if ready.is_empty() {
+            return Ok(states);
+        }
+        self.raise(told).await;
+        // A fault of one must not cost the others: then they are committed one by one.
+        let sent = commit_each(self.store, self.ids, commits).await;
+        let outcomes = sent.unwrap_or_default();
+        let mut outcomes = outcomes.into_iter();
+        for (key, state, people) in ready {
+            if outcomes.next() == Some(CommitOutcome::Committed) {
+                self.follow(&people).await?;
+                states.push(state);
+            } else {
+                states.push(self.one(key).await?);
+            }
+        }
+        Ok(states)
     }
 
     /// Applies the event of that key if its effect is still to come; says where it stands then.
@@ -116,37 +180,62 @@ impl Apply<'_> {
     /// When the store fails: the event stays where it is.
     pub async fn one(&self, key: &Key) -> Result<EventState> {
         for _ in 0..ATTEMPTS {
-            let Some((stored, version)) = self.store.get_json::<StoredEvent>(key).await? else {
-                return Ok(EventState::Applied);
+            let change = match self.look(key).await? {
+                Look::Stands(state) => return Ok(state),
+                Look::Ready(change) => change,
             };
-            if stored.state != EventState::Pending {
-                return Ok(stored.state);
-            }
-            let outcome = match self.outcome(&stored).await {
-                Ok(outcome) => outcome,
-                // A record that cannot be read does not mend itself, and must not stop the others.
-                Err(error @ DispatchError::Store(StoreError::Corrupt { .. })) => {
-                    failed(&stored, &error)
-                }
-                Err(error) => return Err(error),
-            };
-            let mut next = stored.moved(outcome.state, &outcome.reason, &rfc3339(self.clock.now()));
-            next.attempts += u32::from(outcome.state == EventState::Pending);
-            // Before the effect, so that a crash between the two loses neither: the same again is folded.
-            // Whatever comes of it, the effect does not wait for it to be delivered.
-            if let Some(alerts) = &self.alerts {
-                alerts.raise_all(outcome.told).await;
-            }
-            let mut guards = vec![Guard::Unchanged(key.clone(), version)];
-            guards.extend(outcome.guards);
-            let mut writes = outcome.writes;
-            writes.extend(next.writes(Some(stored.state))?);
+            let Change {
+                told,
+                guards,
+                writes,
+                ..
+            } = change;
+            self.raise(told).await;
             if commit(self.store, self.ids, guards, writes).await? == CommitOutcome::Committed {
-                self.follow(&outcome.people).await?;
-                return Ok(next.state);
+                self.follow(&change.people).await?;
+                return Ok(change.state);
             }
         }
         Ok(EventState::Pending)
+    }
+
+    /// What applying the event of that key would change, as things stand.
+    async fn look(&self, key: &Key) -> Result<Look> {
+        let Some((stored, version)) = self.store.get_json::<StoredEvent>(key).await? else {
+            return Ok(Look::Stands(EventState::Applied));
+        };
+        if stored.state != EventState::Pending {
+            return Ok(Look::Stands(stored.state));
+        }
+        let outcome = match self.outcome(&stored).await {
+            Ok(outcome) => outcome,
+            // A record that cannot be read does not mend itself, and must not stop the others.
+            Err(error @ DispatchError::Store(StoreError::Corrupt { .. })) => {
+                failed(&stored, &error)
+            }
+            Err(error) => return Err(error),
+        };
+        let mut next = stored.moved(outcome.state, &outcome.reason, &rfc3339(self.clock.now()));
+        next.attempts += u32::from(outcome.state == EventState::Pending);
+        let mut guards = vec![Guard::Unchanged(key.clone(), version)];
+        guards.extend(outcome.guards);
+        let mut writes = outcome.writes;
+        writes.extend(next.writes(Some(stored.state))?);
+        Ok(Look::Ready(Change {
+            state: next.state,
+            people: outcome.people,
+            told: outcome.told,
+            guards,
+            writes,
+        }))
+    }
+
+    /// Before the effect, so that a crash between the two loses neither: the same again is folded.
+    /// Whatever comes of it, the effect does not wait for it to be delivered.
+    async fn raise(&self, told: Vec<Subject>) {
+        if let Some(alerts) = self.alerts.as_ref().filter(|_| !told.is_empty()) {
+            alerts.raise_all(told).await;
+        }
     }
 
     /// Ends, holds and moves on the follow-ups of people of whom something was heard. A claim asks
