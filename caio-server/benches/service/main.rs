@@ -1,6 +1,8 @@
-//! The service beside a bare FastAPI application with one middleware: requests, waiting, start, memory.
+//! The service beside a bare FastAPI application with one middleware: start, memory, requests, waiting;
+//! and webhooks beside bare durable appends.
 //!
-//! `cargo bench -p caio-server --bench service` (installs FastAPI and uvicorn into ~/.cache/caio-bench)
+//! `cargo bench -p caio-server --bench service -- [start] [requests] [webhooks]` (installs FastAPI and
+//! uvicorn into ~/.cache/caio-bench)
 #![allow(
     clippy::disallowed_methods,
     clippy::unwrap_used,
@@ -8,16 +10,18 @@
     missing_docs
 )]
 
+mod client;
+mod intake;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use client::{CONNECTIONS, Load, Requests, load};
 
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
-const CONNECTIONS: usize = 64;
 const ROUNDS: usize = 5;
 const SECONDS: u64 = 3;
 /// Work that is the same on both sides: a token, and a list that never changes.
@@ -107,7 +111,7 @@ fn fastapi(python: &Path) -> impl Fn(u16, &Path) -> Command + '_ {
                 "--port",
                 &port.to_string(),
             ])
-            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/benches"))
+            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/benches/service"))
             .env("DASHBOARD_AUTH_TOKEN", TOKEN)
             .env("PYTHONDONTWRITEBYTECODE", "1");
         command
@@ -135,66 +139,15 @@ fn python() -> PathBuf {
     python
 }
 
-/// Requests a second, and the 99th percentile of the wait in milliseconds, over all connections.
-fn load(server: &Server, path: &str) -> (f64, f64) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+/// The same request on every connection.
+fn ask(server: &Server, path: &str) -> Load {
     let request = format!(
         "GET {path} HTTP/1.1\r\nHost: {}\r\nX-Dashboard-Token: {TOKEN}\r\n\r\n",
         server.address
     );
-    let begun = Instant::now();
-    let until = begun + Duration::from_secs(SECONDS);
-    let mut waits: Vec<Duration> = runtime.block_on(async {
-        let mut all = tokio::task::JoinSet::new();
-        for _ in 0..CONNECTIONS {
-            all.spawn(client(server.address, request.clone(), until));
-        }
-        all.join_all().await.into_iter().flatten().collect()
-    });
-    let elapsed = begun.elapsed().as_secs_f64();
-    waits.sort_unstable();
-    let slow = waits[waits.len() * 99 / 100].as_secs_f64() * 1000.0;
-    #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
-    let rate = waits.len() as f64 / elapsed;
-    (rate, slow)
-}
-
-/// One connection that asks again and again.
-async fn client(address: SocketAddr, request: String, until: Instant) -> Vec<Duration> {
-    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
-    stream.set_nodelay(true).unwrap();
-    let mut buffer = vec![0; 64 * 1024];
-    let mut waits = Vec::new();
-    while Instant::now() < until {
-        let begun = Instant::now();
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut read = 0;
-        loop {
-            let more = stream.read(&mut buffer[read..]).await.unwrap();
-            assert!(more > 0, "the server closed the connection");
-            read += more;
-            if is_whole(&buffer[..read]) {
-                break;
-            }
-        }
-        waits.push(begun.elapsed());
-    }
-    waits
-}
-
-/// Whether the head and the whole body are there; anything but 200 ends the measurement.
-fn is_whole(answer: &[u8]) -> bool {
-    let text = std::str::from_utf8(answer).unwrap();
-    let Some((head, body)) = text.split_once("\r\n\r\n") else {
-        return false;
-    };
-    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
-    let mut lines = head.lines().filter_map(|line| line.split_once(": "));
-    let length = lines.find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
-    body.len() >= length.unwrap().1.parse().unwrap()
+    let until = Instant::now() + Duration::from_secs(SECONDS);
+    let one = Requests::Same(request.into_bytes().into(), until);
+    load(server.address, vec![one; CONNECTIONS])
 }
 
 fn median(mut numbers: Vec<f64>) -> f64 {
@@ -203,21 +156,40 @@ fn median(mut numbers: Vec<f64>) -> f64 {
 }
 
 fn main() {
+    let wanted: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|it| !it.starts_with('-'))
+        .collect();
+    let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|it| it == name);
     let python = python();
+    if is_wanted("start") {
+        start(&python);
+    }
+    if is_wanted("requests") {
+        requests(&python);
+    }
+    if is_wanted("webhooks") {
+        intake::measure();
+    }
+}
+
+fn start(python: &Path) {
     let mut starts = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         starts.0.push(Server::start(caio).1.as_secs_f64() * 1000.0);
         starts
             .1
-            .push(Server::start(fastapi(&python)).1.as_secs_f64() * 1000.0);
+            .push(Server::start(fastapi(python)).1.as_secs_f64() * 1000.0);
     }
     let (ours, theirs) = (median(starts.0), median(starts.1));
     println!(
         "start to ready    caio {ours:8.1} ms   FastAPI {theirs:8.1} ms   1/{:.1} of it",
         theirs / ours
     );
+}
 
-    let (ours, theirs) = (Server::start(caio).0, Server::start(fastapi(&python)).0);
+fn requests(python: &Path) {
+    let (ours, theirs) = (Server::start(caio).0, Server::start(fastapi(python)).0);
     std::thread::sleep(Duration::from_secs(2));
     println!(
         "idle memory       caio {:8.1} MB   FastAPI {:8.1} MB",
@@ -227,15 +199,15 @@ fn main() {
 
     let mut ratios = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        let (rate, slow) = load(&ours, EQUAL);
-        let (stored, _) = load(&ours, STORED);
-        let (their_rate, their_slow) = load(&theirs, EQUAL);
+        let (equal, stored) = (ask(&ours, EQUAL), ask(&ours, STORED));
+        let other = ask(&theirs, EQUAL);
         println!(
-            "{CONNECTIONS} connections    caio {rate:8.0}/s p99 {slow:6.2} ms   with the store {stored:8.0}/s   FastAPI {their_rate:8.0}/s p99 {their_slow:6.2} ms"
+            "{CONNECTIONS} connections    caio {:8.0}/s p99 {:6.2} ms   with the store {:8.0}/s   FastAPI {:8.0}/s p99 {:6.2} ms",
+            equal.rate, equal.slow, stored.rate, other.rate, other.slow
         );
-        ratios.0.push(rate / their_rate);
-        ratios.1.push(slow / their_slow);
-        ratios.2.push(stored / their_rate);
+        ratios.0.push(equal.rate / other.rate);
+        ratios.1.push(equal.slow / other.slow);
+        ratios.2.push(stored.rate / other.rate);
     }
     println!(
         "requests {:.1} x, p99 {:.2} x, with a look into the store {:.1} x (medians of {ROUNDS})",
