@@ -1,7 +1,7 @@
 //! The service: routes, who may use them, and how it starts and ends.
 //!
-//! A request passes, from the outside in: path check, request id, log line, panic guard, time-outs,
-//! body limit and deadline, CORS, cross-site check, access, the route. What a route needs of its
+//! A request passes, from the outside in: request id, log line, CORS, time-out, panic guard, path
+//! check, body deadline and limit, cross-site check, access, idempotency key, the route. What a route needs of its
 //! caller is declared beside it, in its OpenAPI description; a route that declares nothing keeps the
 //! service from starting.
 
@@ -25,10 +25,12 @@ mod service;
 mod tasks;
 #[cfg(test)]
 mod testing;
+mod traffic;
 mod webhooks;
 
-pub(crate) use app::openapi;
+pub(crate) use app::{Routes, openapi};
 pub(crate) use describe::table;
 pub(crate) use server::serve;
 pub(crate) use service::{Options, Service};
 pub(crate) use tasks::Tasks;
+pub(crate) use traffic::collector;

@@ -8,15 +8,15 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use caio_dispatch::access::Tokens;
 use caio_state::Access;
-use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinError;
 use tracing_subscriber::EnvFilter;
 
 use crate::args::ServeArgs;
 use crate::exit::{Exit, Failure, Result};
-use crate::http::{Options, Service, Tasks, serve};
+use crate::http::{Options, Routes, Service, Tasks, collector, serve};
 use crate::wiring::Context;
 
 /// Requests under way may finish within this time, unless `CAIO_DRAIN_SECONDS` says otherwise.
@@ -30,17 +30,21 @@ pub(super) async fn run(context: Context, args: ServeArgs) -> Result<Exit> {
             .hint("`--port 0` takes a free port")
     };
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    // The disk is waited for meanwhile.
+    let routes = tokio::task::spawn_blocking(Routes::all);
+    let metrics = tokio::task::spawn_blocking(|| collector().ok()?.install_recorder().ok());
     let store = context.open(Access::ReadWrite)?;
     let listener = TcpListener::bind(wanted).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     let options = Options {
         address: Some(address),
-        metrics: PrometheusBuilder::new().install_recorder().ok(),
+        metrics: metrics.await.ok().flatten(),
     };
     let printer = context.printer.clone();
     let service = Arc::new(Service::new(context, store, options)?);
     log(&service.context);
-    let app = service.app()?;
+    let lost = |error: JoinError| Failure::new("serve.routes", error.to_string());
+    let app = routes.await.map_err(lost)??.over(&service)?;
     let link = entrance(&service, address).await?;
     let tasks = Tasks::of(&service);
     if let Some(link) = link {
@@ -52,7 +56,7 @@ pub(super) async fn run(context: Context, args: ServeArgs) -> Result<Exit> {
         printer.line(&format!("http://{address}"));
     }
     let live = Arc::clone(&service);
-    let stop = async move {
+    let stop = async {
         tokio::select! {
             // Where no handler can be set, Ctrl-C ends the process anyway.
             Ok(()) = tokio::signal::ctrl_c() => {}

@@ -2,11 +2,9 @@
 //! answer carries the headers, refusals as well (http §1.2).
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::exit::{Exit, Failure, Result};
@@ -62,32 +60,42 @@ impl Origins {
     }
 }
 
-/// Answers preflights and decorates every other answer.
-pub(crate) async fn apply(
-    State(origins): State<Arc<Origins>>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let headers = request.headers();
-    let origin = headers.get(header::ORIGIN).cloned();
-    let allowed = origin.filter(|origin| origins.allows(origin));
-    let is_preflight = request.method() == Method::OPTIONS
-        && headers.contains_key(header::ORIGIN)
-        && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
-    let mut response = if is_preflight {
-        match allowed {
-            Some(_) => StatusCode::NO_CONTENT.into_response(),
-            None => StatusCode::BAD_REQUEST.into_response(),
+/// How a request stands to the origin that it comes from.
+#[derive(Debug)]
+pub(crate) struct Crossing {
+    /// Where it comes from, if that may read the answer.
+    allowed: Option<HeaderValue>,
+    is_preflight: bool,
+}
+
+impl Crossing {
+    pub(crate) fn of(origins: &Origins, request: &Request) -> Self {
+        let headers = request.headers();
+        let origin = headers.get(header::ORIGIN);
+        Self {
+            allowed: origin.filter(|it| origins.allows(it)).cloned(),
+            is_preflight: request.method() == Method::OPTIONS
+                && origin.is_some()
+                && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD),
         }
-    } else {
-        next.run(request).await
-    };
-    let headers = response.headers_mut();
-    headers.append(header::VARY, HeaderValue::from_static("Origin"));
-    if let Some(origin) = allowed {
-        allow(headers, origin, is_preflight);
     }
-    response
+
+    /// The answer to a preflight; `None` for any other request.
+    pub(crate) fn preflight(&self) -> Option<Response> {
+        let status = match self.allowed {
+            Some(_) => StatusCode::NO_CONTENT,
+            None => StatusCode::BAD_REQUEST,
+        };
+        self.is_preflight.then(|| status.into_response())
+    }
+
+    /// Says who may read the answer.
+    pub(crate) fn decorate(self, headers: &mut HeaderMap) {
+        headers.append(header::VARY, HeaderValue::from_static("Origin"));
+        if let Some(origin) = self.allowed {
+            allow(headers, origin, self.is_preflight);
+        }
+    }
 }
 
 fn allow(headers: &mut HeaderMap, origin: HeaderValue, is_preflight: bool) {

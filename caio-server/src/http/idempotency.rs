@@ -4,12 +4,13 @@
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{FromRequest, Request, State};
+use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use axum::routing::Route;
 use caio_dispatch::idempotency::{Answer, Begun, Hold, MAX_KEY, Requests};
 use http_body_util::BodyExt;
+use tower::ServiceExt;
 
 use super::access::Principal;
 use super::input::unread;
@@ -27,26 +28,33 @@ const SECRET: [&str; 2] = ["/api/tokens", "/api/ws-ticket"];
 
 /// Does a request once, whoever sends it again.
 pub(super) async fn once(
-    State(service): State<Arc<Service>>,
+    service: &Arc<Service>,
+    who: Option<&Principal>,
     request: Request,
-    next: Next,
+    route: Route,
 ) -> Response {
-    let who = request.extensions().get::<Principal>().cloned();
     match who {
         Some(who) if request.method() == Method::POST && request.headers().contains_key(&KEY) => {
-            let answer = keyed(service, who, request, next).await;
+            let answer = keyed(Arc::clone(service), who, request, route).await;
             answer.unwrap_or_else(IntoResponse::into_response)
         }
         // What nobody is named for, or changes nothing, has no key.
-        _ => next.run(request).await,
+        _ => run(route, request).await,
+    }
+}
+
+async fn run(route: Route, request: Request) -> Response {
+    match route.oneshot(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
     }
 }
 
 async fn keyed(
     service: Arc<Service>,
-    who: Principal,
+    who: &Principal,
     request: Request,
-    next: Next,
+    route: Route,
 ) -> Result<Response> {
     let key = key(&request)?;
     let (parts, body) = request.into_parts();
@@ -77,7 +85,7 @@ async fn keyed(
     let request = Request::from_parts(parts, Body::from(body));
     // A client that goes away does not end what it has begun.
     let work = tokio::spawn(async move {
-        let response = next.run(request).await;
+        let response = run(route, request).await;
         keep(&service, &hold, response, is_secret).await
     });
     let lost = |error: tokio::task::JoinError| Problem::internal("bug.panic", error.to_string());

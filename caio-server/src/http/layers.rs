@@ -1,23 +1,46 @@
 //! What holds for every request: a sound path, an id, one line in the log, time-outs, headers.
+//!
+//! It is one layer, not one for each rule: a layer of a router costs every request a copy of all that
+//! lies below it. [`Around::answer`] has the rules in their order.
 
 use std::any::Any;
+use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::{MatchedPath, Request};
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
-use axum::middleware::Next;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::routing::Route;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use tokio::time::Instant;
+use tower::{Layer, Service as Tower, ServiceBuilder, ServiceExt, service_fn};
+use tower_http::csrf::CsrfLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::timeout::{DeadlineBody, RequestBodyDeadlineLayer};
 
-use super::access::Principal;
+use super::access::{self, Principal, Table};
+use super::cors::{Crossing, Origins};
+use super::idempotency;
 use super::problem::{Cause, Problem};
+use super::service::Service;
+use crate::exit::{Failure, Result};
 
 /// How long a body may take to arrive.
-pub(super) const BODY_DEADLINE: Duration = Duration::from_secs(10);
+const BODY_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Largest body of a request, bytes. Webhooks have a smaller limit of their own.
+const MAX_BODY: usize = 1 << 20;
 
 /// How long a request may take in all; streams answer at once and go on.
 const TIME_OUT: Duration = Duration::from_mins(1);
+
+/// Headers of an answer: ours, and those that a handler adds.
+const HEADERS: usize = 12;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 
@@ -26,53 +49,193 @@ const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self'; i
     connect-src 'self'; frame-src 'self'; object-src 'none'; frame-ancestors 'none'; \
     base-uri 'none'; form-action 'self'";
 
-/// Identifies a request in logs and answers.
+/// Identifies a request in logs and answers: letters, digits, `.`, `_` and `-`.
 #[derive(Debug, Clone)]
-pub(crate) struct RequestId(pub(crate) String);
+pub(crate) struct RequestId(HeaderValue);
 
-/// Refuses paths that two readers could understand in two ways (http §1.4).
-pub(super) async fn check_path(request: Request, next: Next) -> Response {
-    let path = request.uri().path().to_ascii_lowercase();
-    let is_odd = |byte: u8| byte.is_ascii_control() || byte == b'\\';
-    let encoded = ["%2f", "%5c", "%7f"];
-    let has_control = path
-        .as_bytes()
-        .windows(3)
-        .any(|it| it[0] == b'%' && matches!(it[1], b'0' | b'1') && it[2].is_ascii_hexdigit());
-    if path.bytes().any(is_odd) || has_control || encoded.iter().any(|it| path.contains(it)) {
-        return Problem::new(
-            StatusCode::BAD_REQUEST,
-            "request.path",
-            "the path holds an encoded slash, a backslash or a control character",
-        )
-        .into_response();
-    }
-    next.run(request).await
+/// The layer around every route.
+#[derive(Debug, Clone)]
+pub(super) struct Around(Arc<Rules>);
+
+/// A route with the rules around it.
+#[derive(Debug, Clone)]
+pub(super) struct Surrounded {
+    rules: Arc<Rules>,
+    route: Route,
 }
 
-/// Takes the caller's `X-Correlation-ID` where it is a plain word, else makes one.
-pub(super) async fn request_id(mut request: Request, next: Next) -> Response {
-    let given = request.headers().get(&REQUEST_ID);
-    let plain = given.and_then(|value| value.to_str().ok()).filter(|text| {
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-        (1..=128).contains(&text.len()) && text.bytes().all(is_plain)
-    });
-    let id = match plain {
-        Some(text) => text.to_owned(),
-        None => uuid::Uuid::now_v7().simple().to_string(),
-    };
-    request.extensions_mut().insert(RequestId(id.clone()));
-    let mut response = next.run(request).await;
-    if let Ok(value) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert(REQUEST_ID, value);
+/// A body that ends, in time and in size.
+type Bounded = tower_http::body::Limited<DeadlineBody<Body>>;
+
+#[derive(Debug)]
+struct Rules {
+    service: Arc<Service>,
+    needs: Table,
+    origins: Origins,
+    csrf: CsrfLayer<fn(tower_http::csrf::ProtectionError) -> Response>,
+}
+
+impl Around {
+    /// # Errors
+    /// An origin that is none.
+    pub(super) fn new(service: Arc<Service>, needs: Table, origins: Origins) -> Result<Self> {
+        let mut csrf = CsrfLayer::new();
+        for origin in origins.iter() {
+            csrf = csrf.add_trusted_origin(origin).map_err(|error| {
+                Failure::new("http.origin", format!("`{origin}` is no origin: {error}"))
+            })?;
+        }
+        let csrf = csrf.with_rejection_response(cross_site as fn(_) -> _);
+        Ok(Self(Arc::new(Rules {
+            service,
+            needs,
+            origins,
+            csrf,
+        })))
     }
-    response
+}
+
+impl Layer<Route> for Around {
+    type Service = Surrounded;
+
+    fn layer(&self, route: Route) -> Surrounded {
+        Surrounded {
+            rules: Arc::clone(&self.0),
+            route,
+        }
+    }
+}
+
+impl Tower<Request> for Surrounded {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, std::result::Result<Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<std::result::Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let (rules, route) = (Arc::clone(&self.rules), self.route.clone());
+        Box::pin(async move { Ok(rules.answer(request, route).await) })
+    }
+}
+
+impl Rules {
+    /// The answer of `route`, or of the first rule that stands against it.
+    async fn answer(self: Arc<Self>, mut request: Request, route: Route) -> Response {
+        let begun = Instant::now();
+        let service = &self.service;
+        let method = request.method().clone();
+        let matched = request.extensions().get::<MatchedPath>().cloned();
+        let id = RequestId::of(request.headers());
+        request.extensions_mut().insert(id.clone());
+        let pattern = matched.as_ref().map_or("(none)", MatchedPath::as_str);
+        let crossing = Crossing::of(&self.origins, &request);
+        let mut response = match crossing.preflight() {
+            Some(response) => response,
+            None => {
+                let answered = AssertUnwindSafe(self.pass(request, route)).catch_unwind();
+                match tokio::time::timeout(TIME_OUT, answered).await {
+                    Ok(Ok(response)) => response,
+                    Ok(Err(panic)) => panicked(&*panic),
+                    Err(_) => timed_out(),
+                }
+            }
+        };
+        let headers = response.headers_mut();
+        headers.reserve(HEADERS);
+        crossing.decorate(headers);
+        decorate(headers);
+        headers.insert(REQUEST_ID, id.0.clone());
+        let elapsed = begun.elapsed();
+        let status = response.status();
+        service.traffic.count(&method, pattern, status, elapsed);
+        log(&method, pattern, &response, elapsed, &id);
+        response
+    }
+
+    /// What only reads and has no body needs no look at its origin and no bounds for its body.
+    async fn pass(self: &Arc<Self>, request: Request, route: Route) -> Response {
+        if is_odd(request.uri().path().as_bytes()) {
+            return Problem::new(
+                StatusCode::BAD_REQUEST,
+                "request.path",
+                "the path holds an encoded slash, a backslash or a control character",
+            )
+            .into_response();
+        }
+        if matches!(*request.method(), Method::GET | Method::HEAD) && request.body().is_end_stream()
+        {
+            return self.admit(request, route).await;
+        }
+        let admit = |request: axum::http::Request<Bounded>| {
+            let (rules, route) = (Arc::clone(self), route.clone());
+            async move { Ok::<_, Infallible>(rules.admit(request.map(Body::new), route).await) }
+        };
+        let bounded = ServiceBuilder::new()
+            .layer(RequestBodyDeadlineLayer::new(BODY_DEADLINE))
+            .layer(RequestBodyLimitLayer::new(MAX_BODY))
+            .layer(self.csrf.clone())
+            .service(service_fn(admit));
+        match bounded.oneshot(request).await {
+            Ok(response) => response.map(Body::new),
+            Err(never) => match never {},
+        }
+    }
+
+    /// Lets who may come in to the route.
+    async fn admit(&self, request: Request, route: Route) -> Response {
+        let service = &self.service;
+        let (request, who) = match access::check(service, &self.needs, request).await {
+            Ok(admitted) => admitted,
+            Err(response) => return *response,
+        };
+        let mut response = idempotency::once(service, who.as_deref(), request, route).await;
+        if let Some(who) = who {
+            response.extensions_mut().insert(who);
+        }
+        response
+    }
+}
+impl RequestId {
+    /// The caller's `X-Correlation-ID` where it is a plain word, else a new one.
+    fn of(headers: &HeaderMap) -> Self {
+        let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
+        let given = headers.get(&REQUEST_ID).filter(|value| {
+            (1..=128).contains(&value.len()) && value.as_bytes().iter().all(is_plain)
+        });
+        if let Some(given) = given {
+            return Self(given.clone());
+        }
+        let mut text = [0; uuid::fmt::Simple::LENGTH];
+        let text = uuid::Uuid::now_v7().simple().encode_lower(&mut text);
+        // Hex digits are always a value.
+        Self(HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("")))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        self.0.to_str().unwrap_or("")
+    }
+}
+
+/// Whether two readers could understand a path in two ways (http §1.4).
+fn is_odd(path: &[u8]) -> bool {
+    path.iter().enumerate().any(|(at, byte)| match byte {
+        b'\\' => true,
+        b'%' => match path.get(at + 1..at + 3) {
+            Some([b'0' | b'1', low]) => low.is_ascii_hexdigit(),
+            Some(code) => [b"2f", b"5c", b"7f"]
+                .iter()
+                .any(|it| code.eq_ignore_ascii_case(*it)),
+            None => false,
+        },
+        byte => byte.is_ascii_control(),
+    })
 }
 
 /// Headers that keep a browser from doing what nobody meant.
-pub(super) async fn headers(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
+fn decorate(headers: &mut HeaderMap) {
     for (name, value) in [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
@@ -88,71 +251,56 @@ pub(super) async fn headers(request: Request, next: Next) -> Response {
     entry.or_insert(HeaderValue::from_static(POLICY));
     let entry = headers.entry(header::CACHE_CONTROL);
     entry.or_insert(HeaderValue::from_static("no-store"));
-    response
 }
 
 /// One line a request: the route's pattern in place of the path, no query, nobody's address.
-pub(super) async fn log(request: Request, next: Next) -> Response {
-    let begun = Instant::now();
-    let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let id = request.extensions().get::<RequestId>().cloned();
-    let response = next.run(request).await;
-    let route = route.as_ref().map_or("(none)", MatchedPath::as_str);
+fn log(method: &Method, route: &str, response: &Response, elapsed: Duration, id: &RequestId) {
     let status = response.status();
-    let elapsed = begun.elapsed();
     let cause = response.extensions().get::<Cause>();
-    let who = response.extensions().get::<Principal>();
-    record(&method, route, status, elapsed);
+    let who = response.extensions().get::<Arc<Principal>>();
     let (who, cause) = (
         who.map_or("", |it| it.name.as_str()),
         cause.map_or("", |it| it.0.as_str()),
     );
-    let id = id.as_ref().map_or("", |it| it.0.as_str());
     let duration_ms = elapsed.as_secs_f64() * 1000.0;
     if status.is_server_error() {
         tracing::error!(
-            event.kind = "request", http.method = %method, http.route = route,
-            http.status = status.as_u16(), duration_ms, request.id = id, who, cause, "request failed"
+            event.kind = "request",
+            http.method = method.as_str(),
+            http.route = route,
+            http.status = status.as_u16(),
+            duration_ms,
+            request.id = id.as_str(),
+            who,
+            cause,
+            "request failed"
         );
     } else {
         tracing::info!(
-            event.kind = "request", http.method = %method, http.route = route,
-            http.status = status.as_u16(), duration_ms, request.id = id, who, cause, "request"
+            event.kind = "request",
+            http.method = method.as_str(),
+            http.route = route,
+            http.status = status.as_u16(),
+            duration_ms,
+            request.id = id.as_str(),
+            who,
+            cause,
+            "request"
         );
     }
-    response
 }
 
-fn record(method: &Method, route: &str, status: StatusCode, elapsed: Duration) {
-    let labels = [
-        ("method", method.as_str().to_owned()),
-        ("route", route.to_owned()),
-        ("status", status.as_str().to_owned()),
-    ];
-    metrics::counter!("caio_http_requests_total", &labels).increment(1);
-    metrics::histogram!("caio_http_request_seconds", &labels[..2]).record(elapsed.as_secs_f64());
-}
-
-/// Ends what takes too long.
-pub(super) async fn time_out(request: Request, next: Next) -> Response {
-    match tokio::time::timeout(TIME_OUT, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => Problem::new(
-            StatusCode::GATEWAY_TIMEOUT,
-            "request.time_out",
-            "the request took too long; look at what it left before asking again",
-        )
-        .into_response(),
-    }
+fn timed_out() -> Response {
+    Problem::new(
+        StatusCode::GATEWAY_TIMEOUT,
+        "request.time_out",
+        "the request took too long; look at what it left before asking again",
+    )
+    .into_response()
 }
 
 /// A bug of ours: the answer says nothing, the log says all.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the signature that the layer calls"
-)]
-pub(super) fn panicked(panic: Box<dyn Any + Send>) -> Response {
+fn panicked(panic: &(dyn Any + Send)) -> Response {
     let text = panic
         .downcast_ref::<String>()
         .map(String::as_str)
@@ -162,7 +310,7 @@ pub(super) fn panicked(panic: Box<dyn Any + Send>) -> Response {
 }
 
 /// A browser was made to send this by another site.
-pub(super) fn cross_site() -> Response<Body> {
+fn cross_site(_: tower_http::csrf::ProtectionError) -> Response {
     Problem::new(
         StatusCode::FORBIDDEN,
         "request.cross_site",
@@ -181,4 +329,23 @@ pub(super) async fn wrong_method() -> Problem {
         "route.method",
         "Method Not Allowed",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_means_one_thing_or_is_refused() {
+        for odd in [
+            "/a%2fb", "/a%2Fb", "/a%5Cb", "/a\\b", "/a%00", "/a%1f", "/a%7F", "/a\u{1}", "/%0a%2e",
+        ] {
+            assert!(is_odd(odd.as_bytes()), "{odd:?}");
+        }
+        for plain in [
+            "/", "/a%20b", "/a%2e%2e", "/%", "/%2", "/%0", "/a%0g", "/%C3%A4", "/a%2",
+        ] {
+            assert!(!is_odd(plain.as_bytes()), "{plain:?}");
+        }
+    }
 }

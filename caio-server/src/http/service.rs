@@ -12,6 +12,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use super::access::Gate;
 use super::health::Health;
 use super::live::Live;
+use super::traffic::Traffic;
 use super::webhooks::Webhooks;
 use crate::exit::Result;
 use crate::wiring::Context;
@@ -41,6 +42,7 @@ pub(crate) struct Service {
     /// Errors of pages that may still be noted.
     pub(crate) page_errors: DefaultDirectRateLimiter,
     pub(crate) metrics: Option<PrometheusHandle>,
+    pub(crate) traffic: Traffic,
     pub(crate) webhooks: Webhooks,
 }
 
@@ -69,6 +71,7 @@ impl Service {
             live: Live::default(),
             page_errors: RateLimiter::direct(Quota::per_minute(PAGE_ERRORS)),
             metrics: options.metrics,
+            traffic: Traffic::default(),
             webhooks,
         })
     }

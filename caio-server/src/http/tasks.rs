@@ -9,12 +9,16 @@ use caio_core::escalation::Configured;
 use caio_dispatch::audit;
 use caio_dispatch::notify::{self, Which};
 use tokio::task::JoinSet;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use super::live;
 use super::service::Service;
 use super::webhooks;
 use crate::exit::Failure;
+
+/// When they begin: the first requests go first, among them the platform's question whether the
+/// service is ready.
+const FIRST: Duration = Duration::from_millis(250);
 
 /// Tasks that end with the service.
 #[derive(Debug, Default)]
@@ -31,6 +35,7 @@ impl Tasks {
         tasks.every(service, "alerts.bounces", Duration::from_mins(15), bounces);
         tasks.every(service, "alerts.deliver", Duration::from_secs(5), deliver);
         tasks.every(service, "cadence.sync", Duration::from_mins(5), follow_up);
+        tasks.every(service, "metrics", Duration::from_secs(5), gather);
         tasks.0.spawn(webhooks::work(Arc::clone(service)));
         tasks
     }
@@ -47,7 +52,7 @@ impl Tasks {
     {
         let service = Arc::clone(service);
         self.0.spawn(async move {
-            let mut ticks = tokio::time::interval(pause);
+            let mut ticks = tokio::time::interval_at(Instant::now() + FIRST, pause);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
                 ticks.tick().await;
@@ -65,6 +70,14 @@ impl Tasks {
     pub(crate) async fn end(mut self) {
         self.0.shutdown().await;
     }
+}
+
+/// Puts what was measured into its buckets: until then every single wait is kept.
+async fn gather(service: Arc<Service>) -> Result<(), Failure> {
+    if let Some(metrics) = &service.metrics {
+        metrics.run_upkeep();
+    }
+    Ok(())
 }
 
 /// Begins the follow-ups of what was sent, ends and holds those that signals are about.

@@ -18,7 +18,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use super::app::App;
+use super::app::{App, Routes};
 use super::{Options, Service};
 use crate::args::Global;
 use crate::printer::Printer;
@@ -70,7 +70,7 @@ impl World {
         let store = context.open(Access::ReadWrite).unwrap();
         let service = Service::new(context, store, Options::default()).unwrap();
         let service = Arc::new(service);
-        let app = service.app().unwrap();
+        let app = Routes::all().and_then(|it| it.over(&service)).unwrap();
         Self {
             service,
             app,

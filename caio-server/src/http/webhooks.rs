@@ -120,11 +120,8 @@ async fn store(
         ),
         other => other.into(),
     })?;
-    metrics::counter!(
-        "caio_webhooks_total", "source" => source.as_str(), "kind" => received.kind.as_str(),
-        "known" => if received.known { "yes" } else { "no" }
-    )
-    .increment(1);
+    let (source, kind) = (source.as_str(), received.kind.as_str());
+    service.traffic.count_webhook(source, kind, received.known);
     service.webhooks.arrived.notify_one();
     Ok(received)
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use axum::extract::ConnectInfo;
 use axum::http::request::Parts;
@@ -32,9 +32,28 @@ const ENVIRONMENT: &str = "env";
 
 type Guesses = RateLimiter<IpAddr, HashMapStateStore<IpAddr>, DefaultClock>;
 
+/// The token of the environment, and who comes in with it.
+struct Environment {
+    token: SecretDigest,
+    principal: Arc<Principal>,
+}
+
+impl Environment {
+    fn of(text: &str) -> Self {
+        let token = SecretDigest::of(text);
+        let digest = token.to_hex();
+        let principal = Arc::new(Principal {
+            name: ENVIRONMENT.to_owned(),
+            role: Role::Admin,
+            holder: Some(Holder::Environment { digest }),
+        });
+        Self { token, principal }
+    }
+}
+
 /// Who may come in.
 pub(crate) struct Gate {
-    environment: Option<SecretDigest>,
+    environment: Option<Environment>,
     query: bool,
     /// Development is named, nobody else can reach the service, and there is no token.
     open: bool,
@@ -60,7 +79,7 @@ impl Gate {
         let development = variable("DASHBOARD_AUTH_STRICT")
             .is_some_and(|it| matches!(it.to_lowercase().as_str(), "0" | "false" | "no" | "off"));
         Ok(Self {
-            environment: token.map(SecretDigest::of),
+            environment: token.map(Environment::of),
             query: context.is_on("DASHBOARD_QUERY_TOKEN_ENABLED"),
             open: development && is_local && token.is_none(),
             proxies: context.number("CAIO_TRUSTED_PROXIES")?.unwrap_or(0),
@@ -109,21 +128,21 @@ impl Gate {
         &self,
         service: &Service,
         request: &Parts,
-    ) -> Result<Principal, Problem> {
+    ) -> Result<Arc<Principal>, Problem> {
         let headers = &request.headers;
         let found = match credentials::read(headers, &request.uri, self.query) {
             Credential::None if self.open && is_local_host(headers) => {
                 let name = "development".to_owned();
-                return Ok(Principal {
+                return Ok(Arc::new(Principal {
                     name,
                     role: Role::Admin,
                     holder: None,
-                });
+                }));
             }
             Credential::None => return Err(unauthorized("access.missing", "a token is needed")),
             Credential::Malformed => None,
             Credential::Session(text) => self.session(service, text).await?,
-            Credential::Token(text) => self.token(service, &text).await?.map(|(it, _)| it),
+            Credential::Token(text) => self.token(service, &text).await?,
         };
         match found {
             Some(principal) => Ok(principal),
@@ -131,38 +150,33 @@ impl Gate {
         }
     }
 
-    /// Who a token's text stands for, and what a session of it would rest on.
+    /// Who a token's text stands for.
     pub(crate) async fn token(
         &self,
         service: &Service,
         text: &str,
-    ) -> Result<Option<(Principal, Holder)>, Problem> {
+    ) -> Result<Option<Arc<Principal>>, Problem> {
         let given = SecretDigest::of(text);
-        if let Some(token) = &self.environment
-            && token.matches(&given)
+        if let Some(environment) = &self.environment
+            && environment.token.matches(&given)
         {
-            let digest = token.to_hex();
-            let holder = Holder::Environment { digest };
-            let principal = Principal {
-                name: ENVIRONMENT.to_owned(),
-                role: Role::Admin,
-                holder: Some(holder.clone()),
-            };
-            return Ok(Some((principal, holder)));
+            return Ok(Some(Arc::clone(&environment.principal)));
         }
         let found = access::check(&*service.store, text, service.context.clock.now()).await?;
         Ok(found.map(|token| {
-            let holder = Holder::Token { id: token.id };
-            let principal = Principal {
+            Arc::new(Principal {
                 name: token.name,
                 role: token.role,
-                holder: Some(holder.clone()),
-            };
-            (principal, holder)
+                holder: Some(Holder::Token { id: token.id }),
+            })
         }))
     }
 
-    async fn session(&self, service: &Service, text: &str) -> Result<Option<Principal>, Problem> {
+    async fn session(
+        &self,
+        service: &Service,
+        text: &str,
+    ) -> Result<Option<Arc<Principal>>, Problem> {
         let sessions = Sessions {
             store: &*service.store,
             clock: &*service.context.clock,
@@ -172,13 +186,16 @@ impl Gate {
         let holds = |session: &Session| match &session.holder {
             Holder::Environment { digest } => self
                 .environment
-                .is_some_and(|token| token.to_hex() == *digest),
+                .as_ref()
+                .is_some_and(|it| it.token.to_hex() == *digest),
             Holder::Link | Holder::Token { .. } => true,
         };
-        Ok(found.filter(holds).map(|session| Principal {
-            name: session.name,
-            role: session.role,
-            holder: Some(session.holder),
+        Ok(found.filter(holds).map(|session| {
+            Arc::new(Principal {
+                name: session.name,
+                role: session.role,
+                holder: Some(session.holder),
+            })
         }))
     }
 

@@ -1,11 +1,12 @@
 //! What each route needs of its caller, read from the OpenAPI document.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use axum::http::Method;
 use caio_core::access::Role;
 use serde_json::Value;
-use utoipa::openapi::OpenApi;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::{OpenApi, PathItem};
 
 use crate::exit::{Failure, Result};
 
@@ -24,47 +25,65 @@ pub(crate) enum Need {
     Undeclared,
 }
 
-/// Needs by path and method.
+/// Needs by path, then by method.
 #[derive(Debug)]
-pub(crate) struct Table(BTreeMap<(String, String), Need>);
+pub(crate) struct Table(HashMap<String, Vec<(Method, Need)>>);
 
 impl Table {
     /// # Errors
     /// A route that declares nothing, or something that is not understood.
     pub(crate) fn of(document: &OpenApi) -> Result<Self> {
-        let unreadable = |error| Failure::new("http.openapi", format!("{error}"));
-        let document = serde_json::to_value(document).map_err(unreadable)?;
-        let mut needs = BTreeMap::new();
-        let paths = document["paths"].as_object().into_iter().flatten();
-        for (path, item) in paths {
-            for (method, operation) in item.as_object().into_iter().flatten() {
-                let need = need(operation).ok_or_else(|| {
-                    let route = format!("{} {path}", method.to_uppercase());
+        let mut table = HashMap::new();
+        for (path, item) in &document.paths.paths {
+            let mut needs = Vec::new();
+            for (method, operation) in operations(item) {
+                let need = declared(operation).ok_or_else(|| {
                     Failure::new(
                         "http.access",
-                        format!("{route} does not declare who may use it"),
+                        format!("{method} {path} does not declare who may use it"),
                     )
                 })?;
-                needs.insert((path.clone(), method.to_uppercase()), need);
+                needs.push((method, need));
             }
+            table.insert(path.clone(), needs);
         }
-        Ok(Self(needs))
+        Ok(Self(table))
     }
 
     /// What the route that the router matched needs.
     pub(crate) fn need(&self, method: &Method, path: &str) -> Need {
         let method = if method == Method::HEAD {
-            Method::GET
+            &Method::GET
         } else {
-            method.clone()
+            method
         };
-        let found = self.0.get(&(path.to_owned(), method.to_string()));
-        found.copied().unwrap_or(Need::Undeclared)
+        let needs = self.0.get(path).map_or(&[][..], Vec::as_slice);
+        let found = needs.iter().find(|(known, _)| known == method);
+        found.map_or(Need::Undeclared, |(_, need)| *need)
     }
 }
 
-fn need(operation: &Value) -> Option<Need> {
-    let requirements = operation.get("security")?.as_array()?;
+fn operations(item: &PathItem) -> impl Iterator<Item = (Method, &Operation)> {
+    let all = [
+        (Method::GET, &item.get),
+        (Method::PUT, &item.put),
+        (Method::POST, &item.post),
+        (Method::DELETE, &item.delete),
+        (Method::OPTIONS, &item.options),
+        (Method::HEAD, &item.head),
+        (Method::PATCH, &item.patch),
+        (Method::TRACE, &item.trace),
+    ];
+    let found = all.into_iter();
+    found.filter_map(|(method, operation)| Some((method, operation.as_ref()?)))
+}
+
+fn declared(operation: &Operation) -> Option<Need> {
+    need(&serde_json::to_value(operation.security.as_ref()?).ok()?)
+}
+
+fn need(security: &Value) -> Option<Need> {
+    let requirements = security.as_array()?;
     let (requirement, others) = requirements.split_first()?;
     let requirement = requirement.as_object()?;
     let Some((scheme, scopes)) = requirement.iter().next() else {
@@ -95,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_declaration_means_one_thing_or_nothing() {
-        let means = |security: Value| need(&json!({ "security": security }));
+        let means = |security: Value| need(&security);
         assert_eq!(means(json!([{}])), Some(Need::Public));
         assert_eq!(
             means(json!([{"token": ["approver"]}])),
@@ -117,7 +136,7 @@ mod tests {
         ] {
             assert_eq!(means(wrong.clone()), None, "{wrong}");
         }
-        assert_eq!(need(&json!({})), None);
+        assert_eq!(declared(&Operation::new()), None);
     }
 
     #[test]

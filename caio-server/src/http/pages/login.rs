@@ -86,13 +86,13 @@ async fn log_in(State(service): State<Arc<Service>>, request: Request) -> Result
         holder: Some(Holder::Link),
     };
     let found = if !code.is_empty() && service.gate.take_link(&code) {
-        Some((link(), Holder::Link))
+        Some(Arc::new(link()))
     } else if token.trim().is_empty() {
         None
     } else {
         service.gate.token(&service, token.trim()).await?
     };
-    let Some((principal, holder)) = found else {
+    let Some(principal) = found else {
         let problem = service.gate.refuse(peer);
         if !problem.is_unauthorized() {
             return Err(problem);
@@ -106,6 +106,12 @@ async fn log_in(State(service): State<Arc<Service>>, request: Request) -> Result
             &arrival,
             "That did not open anything. Look for a space or a missing character.",
         );
+    };
+    let Some(holder) = principal.holder.clone() else {
+        return Err(Problem::internal(
+            "login.holder",
+            "a session rests on nothing",
+        ));
     };
     let text = sessions(&service)
         .open(&principal.name, principal.role, holder)

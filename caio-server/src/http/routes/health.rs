@@ -125,10 +125,7 @@ async fn health(State(service): State<Arc<Service>>, request: Request) -> Json<A
 )]
 async fn metrics(State(service): State<Arc<Service>>) -> Result<String> {
     match &service.metrics {
-        Some(handle) => {
-            handle.run_upkeep();
-            Ok(handle.render())
-        }
+        Some(handle) => Ok(handle.render()),
         None => Err(Problem::not_found("metrics are not collected here")),
     }
 }

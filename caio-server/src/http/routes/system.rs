@@ -396,7 +396,7 @@ async fn correlation(
     axum::Extension(id): axum::Extension<RequestId>,
 ) -> Json<Correlation> {
     Json(Correlation {
-        correlation_id: id.0,
+        correlation_id: id.as_str().to_owned(),
         timestamp: now(&service),
     })
 }
@@ -428,12 +428,12 @@ async fn frontend_error(
             .collect()
     };
     tracing::warn!(
-        event.kind = "page", request.id = %id.0, error.kind = %short(error.kind, 40),
+        event.kind = "page", request.id = id.as_str(), error.kind = %short(error.kind, 40),
         message = %short(error.message, 300), "a page reports an error"
     );
     Ok(Json(Logged {
         status: "logged",
-        correlation_id: id.0,
+        correlation_id: id.as_str().to_owned(),
         timestamp: now(&service),
     }))
 }
