@@ -21,7 +21,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::future::Future;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use caio_core::batch::SealKeys;
 use caio_core::config::{Layer, Loaded, Production, Resolved, Settings};
@@ -116,10 +118,19 @@ fn login_name() -> Option<String> {
     found.next()?.first().map(|name| (*name).to_owned())
 }
 
+/// Threads that wait for disks and name servers. The embedded store has one connection, so that more
+/// of them would only wait for each other.
+const WAITING_THREADS: usize = 16;
+
+/// How long such a thread waits for more to do.
+const THREAD_STAYS: Duration = Duration::from_secs(1);
+
 /// Runs a command.
 pub(crate) fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
+        .max_blocking_threads(WAITING_THREADS)
+        .thread_keep_alive(THREAD_STAYS)
         .enable_all()
         .build()
         .map_err(|error| {
@@ -128,6 +139,9 @@ pub(crate) fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
                 format!("the runtime cannot start: {error}"),
             )
         })?;
+    // Behind a pointer: the runtime is compiled three times around whatever it is given, here
+    // everything that there is.
+    let work: Pin<Box<dyn Future<Output = Result<T>> + '_>> = Box::pin(work);
     runtime.block_on(work)
 }
 
