@@ -22,6 +22,7 @@ mod problem;
 mod routes;
 mod server;
 mod service;
+mod spans;
 mod tasks;
 #[cfg(test)]
 mod testing;

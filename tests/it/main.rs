@@ -20,6 +20,8 @@ mod scenarios;
 mod service;
 mod shadow;
 mod shared_store;
+#[cfg(feature = "otel")]
+mod spans;
 mod stores;
 mod support;
 mod trigger;

@@ -249,6 +249,16 @@ pub const VARIABLES: &[EnvVar] = &[
     ),
     plain("NO_COLOR", "", "Any value turns colour off."),
     plain(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "",
+        "The collector that the service sends a span of each request to, such as http://localhost:4318; needs a program built with `--features otel`.",
+    ),
+    plain(
+        "OTEL_SERVICE_NAME",
+        "caio",
+        "The name of the service in those spans.",
+    ),
+    plain(
         "PORT",
         "8080",
         "Port of the service; where it is set, the service listens on all addresses.",

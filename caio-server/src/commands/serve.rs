@@ -67,6 +67,7 @@ pub(super) async fn run(context: Context, args: ServeArgs) -> Result<Exit> {
     };
     let cut = serve(listener, app, grace, stop).await;
     tasks.end().await;
+    live.spans.end().await;
     if cut > 0 {
         printer.warn(&format!("{cut} connections were cut off after {grace:?}"));
     }

@@ -131,6 +131,7 @@ impl Rules {
         let id = RequestId::of(request.headers());
         request.extensions_mut().insert(id.clone());
         let pattern = matched.as_ref().map_or("(none)", MatchedPath::as_str);
+        let span = service.spans.begin(&method, pattern, request.headers());
         let crossing = Crossing::of(&self.origins, &request);
         let mut response = match crossing.preflight() {
             Some(response) => response,
@@ -150,6 +151,7 @@ impl Rules {
         headers.insert(REQUEST_ID, id.0.clone());
         let elapsed = begun.elapsed();
         let status = response.status();
+        span.end(status);
         service.traffic.count(&method, pattern, status, elapsed);
         log(&method, pattern, &response, elapsed, &id);
         response

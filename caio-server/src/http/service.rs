@@ -12,6 +12,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use super::access::Gate;
 use super::health::Health;
 use super::live::Live;
+use super::spans::Spans;
 use super::traffic::Traffic;
 use super::webhooks::Webhooks;
 use crate::exit::Result;
@@ -43,6 +44,7 @@ pub(crate) struct Service {
     pub(crate) page_errors: DefaultDirectRateLimiter,
     pub(crate) metrics: Option<PrometheusHandle>,
     pub(crate) traffic: Traffic,
+    pub(crate) spans: Spans,
     pub(crate) webhooks: Webhooks,
 }
 
@@ -61,6 +63,7 @@ impl Service {
         }
         let approves_unseen = context.is_on("CAIO_APPROVE_WITHOUT_DIGEST");
         let webhooks = Webhooks::new(&context, &store)?;
+        let spans = Spans::new(&context)?;
         Ok(Self {
             context,
             store,
@@ -72,6 +75,7 @@ impl Service {
             page_errors: RateLimiter::direct(Quota::per_minute(PAGE_ERRORS)),
             metrics: options.metrics,
             traffic: Traffic::default(),
+            spans,
             webhooks,
         })
     }

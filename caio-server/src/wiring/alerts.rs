@@ -191,7 +191,8 @@ impl Context {
         SmtpNotifier::new(options).map_err(|wrong| wrong.to_string())
     }
 
-    fn given(&self, name: &str) -> Option<&str> {
+    /// A variable that is set, without the space around it.
+    pub(crate) fn given(&self, name: &str) -> Option<&str> {
         let value = self.environment.get(name).map(|value| value.trim());
         value.filter(|value| !value.is_empty())
     }
