@@ -2,7 +2,7 @@
 
 use caio_core::suppression::{Scope, ScopeError, read_list};
 use caio_dispatch::suppress::{self, Suppress};
-use caio_state::Access;
+use caio_state::{Access, StateStore};
 use serde_json::json;
 
 use crate::args::SuppressCommand;
@@ -25,14 +25,8 @@ pub(super) async fn run(context: &Context, command: SuppressCommand) -> Result<E
             let scope = scope.map_err(|error| {
                 Failure::new(ScopeError::CODE, error.to_string()).exit(Exit::Usage)
             })?;
-            let by = context.by()?;
             let store = context.open(Access::ReadWrite)?;
-            let suppress = Suppress {
-                store: &*store,
-                clock: &*context.clock,
-                ids: &*context.ids,
-                by,
-            };
+            let suppress = deciding(context, &*store)?;
             let added = suppress.add(&scope, &reason, "command line", None).await?;
             if printer.is_json() {
                 printer.json(&json!({ "added": added, "entry": scope }));
@@ -48,14 +42,8 @@ pub(super) async fn run(context: &Context, command: SuppressCommand) -> Result<E
         }
         SuppressCommand::Import { file, reason } => {
             let text = read(&file)?;
-            let by = context.by()?;
             let store = context.open(Access::ReadWrite)?;
-            let suppress = Suppress {
-                store: &*store,
-                clock: &*context.clock,
-                ids: &*context.ids,
-                by,
-            };
+            let suppress = deciding(context, &*store)?;
             let source = file.display().to_string();
             let (mut added, mut known, mut refused) = (0, 0, 0);
             for listed in read_list(&text) {
@@ -91,14 +79,8 @@ pub(super) async fn run(context: &Context, command: SuppressCommand) -> Result<E
             let scope = Scope::parse(&who).map_err(|error| {
                 Failure::new(ScopeError::CODE, error.to_string()).exit(Exit::Usage)
             })?;
-            let by = context.by()?;
             let store = context.open(Access::ReadWrite)?;
-            let suppress = Suppress {
-                store: &*store,
-                clock: &*context.clock,
-                ids: &*context.ids,
-                by,
-            };
+            let suppress = deciding(context, &*store)?;
             let entry = suppress.remove(&scope, &reason).await?;
             if printer.is_json() {
                 printer.json(&json!({ "removed": entry }));
@@ -141,4 +123,14 @@ pub(super) async fn run(context: &Context, command: SuppressCommand) -> Result<E
             Ok(Exit::Done)
         }
     }
+}
+
+/// The list, for whoever decides here.
+fn deciding<'a>(context: &'a Context, store: &'a dyn StateStore) -> Result<Suppress<'a>> {
+    Ok(Suppress {
+        store,
+        clock: &*context.clock,
+        ids: &*context.ids,
+        by: context.by()?,
+    })
 }

@@ -8,6 +8,7 @@ use caio_dispatch::operator::Gate;
 use caio_state::StateStore;
 
 use super::Context;
+use super::executing::verifying;
 use super::verdict::inputs;
 use crate::exit::{Exit, Failure, Result};
 
@@ -35,9 +36,7 @@ pub(crate) async fn desk(
     let policy = context.policy(&*store).await?;
     let motion = Motion::Outbound;
     let inputs = inputs(context, &*store, None, motion, &policy, Mode::Live).await?;
-    let keys = context.seal_keys(false)?.ok_or_else(|| {
-        Failure::new("seal.key", "there is no key to verify the seal with").exit(Exit::Blocked)
-    })?;
+    let keys = verifying(context)?;
     Ok(Desk {
         store,
         clock: Arc::clone(&context.clock),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use caio_core::batch::BatchStatus;
+use caio_core::batch::{BatchStatus, SealKeys};
 use caio_core::safety::Inputs;
 use caio_core::terms::{Mode, Motion};
 use caio_dispatch::batches;
@@ -81,9 +81,7 @@ pub(crate) fn operator(
     inputs: Inputs,
     channels: Channels,
 ) -> Result<Operator> {
-    let keys = context.seal_keys(false)?.ok_or_else(|| {
-        Failure::new("seal.key", "there is no key to verify the seal with").exit(Exit::Blocked)
-    })?;
+    let keys = verifying(context)?;
     Ok(Operator {
         store,
         channels,
@@ -103,6 +101,16 @@ pub(crate) fn operator(
         permits: permits(context)?,
         patience: PATIENCE,
         coexist: context.coexist()?,
+    })
+}
+
+/// The keys that seals are verified with.
+///
+/// # Errors
+/// `seal.key` without any: then nothing may go.
+pub(crate) fn verifying(context: &Context) -> Result<SealKeys> {
+    context.seal_keys(false)?.ok_or_else(|| {
+        Failure::new("seal.key", "there is no key to verify the seal with").exit(Exit::Blocked)
     })
 }
 

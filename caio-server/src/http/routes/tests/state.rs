@@ -308,3 +308,45 @@ async fn an_entry_goes_for_a_reason_by_name_and_what_else_ends_contact_stays() {
     world.expect(200, &root, remove, &domain).await;
     assert_eq!(world.read(&root, check).await["suppressed"], false);
 }
+
+#[tokio::test]
+async fn lists_are_filtered_by_where_things_stand_and_whom_they_are_about() {
+    let world = World::new();
+    let root = world.token("root", Role::Admin).await;
+    world.draft("lee@example.com", DraftStatus::Approved).await;
+    let max = world.draft("max@example.com", DraftStatus::Pending).await;
+    let made = world.expect(201, &root, "/api/batches", &nothing()).await;
+    let reject = format!("/api/emails/{max}/reject?reason=x&rejection_tag=other");
+    world.expect(200, &root, &reject, &nothing()).await;
+    for (target, list, expected) in [
+        ("/api/drafts", "drafts", 0),
+        ("/api/drafts?status=approved", "drafts", 1),
+        ("/api/drafts?status=rejected&search=MAX", "drafts", 1),
+        ("/api/drafts?status=rejected&search=lee", "drafts", 0),
+        ("/api/drafts?status=approved&tier=tier_1", "drafts", 1),
+        ("/api/drafts?status=approved&tier=tier_3", "drafts", 0),
+        ("/api/batches", "batches", 1),
+        ("/api/batches?status=approved", "batches", 0),
+        ("/api/history?email=max@example.com", "events", 1),
+        ("/api/history?email=nobody@example.com", "events", 0),
+        ("/api/ledger?email=lee@example.com", "entries", 0),
+        ("/api/webhooks?state=dead", "events", 0),
+    ] {
+        let answer = world.read(&root, target).await;
+        let found = answer[list].as_array().unwrap().len();
+        assert_eq!(found, expected, "{target}: {answer}");
+    }
+    let batch = made["batch"]["id"].as_str().unwrap();
+    let of_batch = format!("/api/ledger?batch={batch}");
+    assert_eq!(world.read(&root, &of_batch).await["entries"], json!([]));
+    for wrong in [
+        "/api/batches?status=open",
+        "/api/history?email=nobody",
+        "/api/webhooks?state=gone",
+        "/api/webhooks?from=yesterday",
+        "/api/webhooks?limit=0",
+        "/api/ledger?limit=x",
+    ] {
+        assert_eq!(world.get(&root, wrong).await.status, 422, "{wrong}");
+    }
+}
