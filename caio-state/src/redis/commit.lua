@@ -248,11 +248,17 @@ for _, name in ipairs(index_names) do
   local it = indexes[name]
   local places, members = it.places, it.members
   it.before = {}
-  each_part(1, #members, function(from, to)
-    local found = pcall('HMGET', places, unpack(members, from, to))
-    if found.err then error(places .. ' is not a hash') end
-    for position, before in ipairs(found) do it.before[members[from + position - 1]] = before end
-  end)
+  if #members == 1 then
+    local before = pcall('HGET', places, members[1])
+    if type(before) == 'table' then error(places .. ' is not a hash') end
+    it.before[members[1]] = before
+  else
+    each_part(1, #members, function(from, to)
+      local found = pcall('HMGET', places, unpack(members, from, to))
+      if found.err then error(places .. ' is not a hash') end
+      for position, before in ipairs(found) do it.before[members[from + position - 1]] = before end
+    end)
+  end
 end
 
 -- A command on one name with the arguments of many.
@@ -310,8 +316,16 @@ for _, name in ipairs(counts) do
   end
 end
 
-for _, name in ipairs(index_names) do
-  local it = indexes[name]
+local function move(name, places, member, place, before)
+  if before and before ~= place then call('ZREM', name, before .. '\0' .. member) end
+  if place then
+    call('HSET', places, member, place)
+    call('ZADD', name, '0', place .. '\0' .. member)
+  elseif before then
+    call('HDEL', places, member)
+  end
+end
+local function move_all(name, it)
   local gone, forgotten, placed, remembered = {}, {}, {}, {}
   for _, member in ipairs(it.members) do
     local place, before = it.place[member], it.before[member]
@@ -329,6 +343,15 @@ for _, name in ipairs(index_names) do
   send('HDEL', it.places, forgotten)
   send('HSET', it.places, remembered)
   send('ZADD', name, placed)
+end
+for _, name in ipairs(index_names) do
+  local it = indexes[name]
+  local only = it.members[1]
+  if it.members[2] then
+    move_all(name, it)
+  else
+    move(name, it.places, only, it.place[only], it.before[only])
+  end
 end
 
 for _, outcome in ipairs(outcomes) do call('SET', outcome, known[outcome], 'PX', life) end
