@@ -181,19 +181,21 @@ fn lease_ends() {
 
 /// Runs until nothing is open any more.
 fn drain(place: &Place) {
+    let mut last = String::new();
     for _ in 0..20 {
         lease_ends();
         let open = place.json(0, &["status"])["batches"].clone();
         let open = |status: &str| open[status].as_u64().unwrap_or(0) > 0;
         if open("executing") || open("approved") {
-            place.run(LIVE);
+            last = place.run(LIVE).err;
         } else if drafts(place, "approved") == 0 {
             return;
         } else {
             batch(place);
         }
     }
-    panic!("something stays open: {}", place.json(0, &["status"]));
+    let status = place.json(0, &["status"]);
+    panic!("something stays open: {status}; the last run said: {last}");
 }
 
 fn drafts(place: &Place, status: &str) -> u64 {
