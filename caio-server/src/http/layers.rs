@@ -1,7 +1,7 @@
 //! What holds for every request: a sound path, an id, one line in the log, time-outs, headers.
 //!
 //! It is one layer, not one for each rule: a layer of a router costs every request a copy of all that
-//! lies below it. [`Around::answer`] has the rules in their order.
+//! lies below it. [`Rules::answer`] has the rules in their order.
 
 use std::any::Any;
 use std::convert::Infallible;
