@@ -100,6 +100,11 @@ impl Outcome {
     }
 }
 
+/// Whether others can be applied all the same: a record cannot be read, the store can.
+const fn is_of_one(error: &DispatchError) -> bool {
+    matches!(error, DispatchError::Store(StoreError::Corrupt { .. }))
+}
+
 impl Apply<'_> {
     /// Applies every pending event, the oldest first. One that fails costs no other.
     ///
@@ -146,13 +151,16 @@ impl Apply<'_> {
         let (mut states, mut told) = (Vec::new(), Vec::new());
         let (mut ready, mut commits) = (Vec::new(), Vec::new());
         for key in keys {
-            match self.look(key).await? {
-                Look::Stands(state) => states.push(state),
-                Look::Ready(change) => {
+            match self.look(key).await {
+                Ok(Look::Stands(state)) => states.push(state),
+                Ok(Look::Ready(change)) => {
                     ready.push((key, change.state, change.people));
                     commits.push((change.guards, change.writes));
                     told.extend(change.told);
                 }
+                // It stays where it is, for a person; `caio doctor` names it.
+                Err(error) if is_of_one(&error) => states.push(EventState::Pending),
+                Err(error) => return Err(error),
             }
         }
         if ready.is_empty() {
@@ -163,15 +171,29 @@ impl Apply<'_> {
         let sent = commit_each(self.store, self.ids, commits).await;
         let outcomes = sent.unwrap_or_default();
         let mut outcomes = outcomes.into_iter();
+        let mut failed = None;
         for (key, state, people) in ready {
-            if outcomes.next() == Some(CommitOutcome::Committed) {
-                self.follow(&people).await?;
-                states.push(state);
-            } else {
-                states.push(self.one(key).await?);
+            let done = match outcomes.next() {
+                Some(CommitOutcome::Committed) => self.follow(&people).await.map(|()| state),
+                _ => self.again(key, &people).await,
+            };
+            match done {
+                Ok(state) => states.push(state),
+                Err(error) if is_of_one(&error) => states.push(EventState::Pending),
+                Err(error) => failed = failed.or(Some(error)),
             }
         }
-        Ok(states)
+        failed.map_or(Ok(states), Err)
+    }
+
+    /// Applies the event by itself. It may have had its effect with others whose answer was lost:
+    /// then what follows from it is still to come.
+    async fn again(&self, key: &Key, people: &[EmailKey]) -> Result<EventState> {
+        let state = self.one(key).await?;
+        if state == EventState::Applied {
+            self.follow(people).await?;
+        }
+        Ok(state)
     }
 
     /// Applies the event of that key if its effect is still to come; says where it stands then.
@@ -210,9 +232,7 @@ impl Apply<'_> {
         let outcome = match self.outcome(&stored).await {
             Ok(outcome) => outcome,
             // A record that cannot be read does not mend itself, and must not stop the others.
-            Err(error @ DispatchError::Store(StoreError::Corrupt { .. })) => {
-                failed(&stored, &error)
-            }
+            Err(error) if is_of_one(&error) => failed(&stored, &error),
             Err(error) => return Err(error),
         };
         let mut next = stored.moved(outcome.state, &outcome.reason, &rfc3339(self.clock.now()));

@@ -203,6 +203,23 @@ async fn a_record_that_cannot_be_read_is_left_to_a_person_and_stops_no_other_eve
 }
 
 #[tokio::test]
+async fn an_event_that_cannot_be_read_stops_none_of_its_page() {
+    for world in worlds() {
+        let mut taken = Vec::new();
+        for person in ["ann@", "lou@", "kim@"] {
+            let body = body("email_opened", "2026-03-02T09:00:00Z").replace("Kim@", person);
+            taken.push(world.take(Source::Instantly, None, &body).await.id);
+        }
+        let middle = caio_dispatch::records::webhook(&taken[1]);
+        world.put(middle, b"no record").await;
+        for applied in [2, 0] {
+            let drained = world.drain().await;
+            assert_eq!((drained.applied, drained.waiting), (applied, 1));
+        }
+    }
+}
+
+#[tokio::test]
 async fn who_waits_together_is_committed_together_and_each_gets_an_answer() {
     for world in worlds() {
         let bodies: Vec<String> = (0..40)

@@ -3,10 +3,10 @@
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::Path;
 
 use rusqlite::{Connection, ErrorCode as SqliteCode, OpenFlags};
+use tempfile::NamedTempFile;
 
 use super::{Access, BACKEND, failed};
 use crate::error::{Result, StoreError};
@@ -127,43 +127,36 @@ fn create(path: &Path) -> Result<()> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
         made.map_err(|error| unavailable(folder, &format!("the folder cannot be made: {error}")))?;
     }
-    let beside = beside(path);
-    let made = make(&beside)
-        .and_then(|()| std::fs::hard_link(&beside, path))
-        .and_then(|()| File::open(folder.unwrap_or(Path::new(".")))?.sync_all());
-    let _ = std::fs::remove_file(&beside);
-    match made {
-        // Where there are no links to a file, it is made in its place.
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => empty_file(path),
-        _ => Ok(()),
+    let folder = folder.unwrap_or(Path::new("."));
+    let Ok(whole) = make(folder) else {
+        return empty_file(path);
+    };
+    match whole.persist_noclobber(path) {
+        // The name of a file that is lost is no loss: nothing was acknowledged yet.
+        Ok(_) => File::open(folder).and_then(|it| it.sync_all()).or(Ok(())),
+        // Somebody else was first, which is as good.
+        Err(error) if error.error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        // Where a file cannot be moved like that, it is made in its place.
+        Err(_) => empty_file(path),
     }
 }
 
-/// A name that no other thread or process gives to its own new file.
-fn beside(path: &Path) -> PathBuf {
-    static NUMBER: AtomicU64 = AtomicU64::new(0);
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".new-{}-{number}", std::process::id()));
-    PathBuf::from(name)
-}
-
-/// Makes a whole file, on the disk when this is done.
-fn make(path: &Path) -> std::io::Result<()> {
+/// A whole file with a name of its own, on the disk when this is done; it goes away with what is
+/// answered. Readable by its owner alone.
+fn make(folder: &Path) -> std::io::Result<NamedTempFile> {
     let other = |error: rusqlite::Error| std::io::Error::other(error);
-    OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    let mut connection = Connection::open(path).map_err(other)?;
+    let file = tempfile::Builder::new()
+        .prefix(".caio-new-")
+        .tempfile_in(folder)?;
+    let mut connection = Connection::open(file.path()).map_err(other)?;
     for (name, value) in [("journal_mode", "MEMORY"), ("synchronous", "OFF")] {
         connection.pragma_update(None, name, value).map_err(other)?;
     }
     prepare(&mut connection).map_err(std::io::Error::other)?;
     use_write_ahead_log(&connection).map_err(other)?;
     connection.close().map_err(|(_, error)| other(error))?;
-    File::open(path)?.sync_all()
+    file.as_file().sync_all()?;
+    Ok(file)
 }
 
 /// Makes an empty file in its place.
