@@ -32,6 +32,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, delete, get, post, put};
 use caio_core::{Clock, IdSource};
 use serde_json::Value;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use calls::{Calls, Entry};
@@ -86,10 +87,11 @@ struct Desk<'a> {
     switches: &'a Switches,
 }
 
-/// An answer and how it leaves: after a pause, or never.
+/// An answer and how it leaves: after a pause, when a rule is gone, or never.
 #[derive(Debug)]
 struct Delivery {
     hold: Duration,
+    stands: Option<watch::Receiver<()>>,
     answer: Option<Answer>,
 }
 
@@ -131,8 +133,8 @@ impl Sandbox {
             Provider::Slack => world.notify.slack(&desk, call),
             Provider::Twilio => world.notify.twilio(&desk, call),
         };
-        let (name, hold, answer) = match fault {
-            None => (None, Duration::ZERO, Some(own())),
+        let (name, hold, stands, answer) = match fault {
+            None => (None, Duration::ZERO, None, Some(own())),
             Some((name, fault)) => {
                 let answer = fault.effect.then(own);
                 let answer = match fault.ending {
@@ -142,7 +144,7 @@ impl Sandbox {
                     Ending::Replace(instead) => Some(instead),
                     Ending::Retype(kind) => answer.map(|answer| answer.retyped(kind)),
                 };
-                (Some(name), fault.hold, answer)
+                (Some(name), fault.hold, fault.stands, answer)
             }
         };
         world.calls.push(&Entry {
@@ -153,7 +155,11 @@ impl Sandbox {
             fault: name,
             answer: answer.as_ref(),
         });
-        Delivery { hold, answer }
+        Delivery {
+            hold,
+            stands,
+            answer,
+        }
     }
 }
 
@@ -232,6 +238,10 @@ fn provider(path: &str, provider: Provider) -> Router<Arc<Sandbox>> {
         let delivery = sandbox.perform(provider, &call);
         if !delivery.hold.is_zero() {
             tokio::time::sleep(delivery.hold).await;
+        }
+        if let Some(mut stands) = delivery.stands {
+            // Nothing is ever sent: it closes.
+            let _ = stands.changed().await;
         }
         match delivery.answer {
             Some(answer) => answer.into_response(),

@@ -5,6 +5,7 @@ mod asked;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 pub(super) use asked::Asked;
 
@@ -26,6 +27,8 @@ pub(super) struct Fault {
     pub(super) effect: bool,
     pub(super) twist: Twist,
     pub(super) hold: Duration,
+    /// The answer waits until this closes: as long as the rule stands.
+    pub(super) stands: Option<watch::Receiver<()>>,
     pub(super) ending: Ending,
 }
 
@@ -58,6 +61,8 @@ struct Rule {
     fault: Fault,
     calls: u64,
     fired: u64,
+    /// What it holds goes on when this is dropped.
+    _stands: watch::Sender<()>,
 }
 
 impl Faults {
@@ -104,12 +109,15 @@ impl Faults {
 
 impl Rule {
     fn new(asked: Asked) -> Result<Self, String> {
-        let fault = asked.checked()?;
+        let mut fault = asked.checked()?;
+        let stands = watch::Sender::new(());
+        fault.stands = asked.holds().then(|| stands.subscribe());
         Ok(Self {
             asked,
             fault,
             calls: 0,
             fired: 0,
+            _stands: stands,
         })
     }
 }

@@ -99,6 +99,32 @@ fn in_17_an_answer_can_be_anything() {
 }
 
 #[test]
+fn an_answer_is_held_until_the_rules_are_gone() {
+    for (method, path) in [("DELETE", "faults"), ("POST", "reset")] {
+        let sandbox = Sandbox::start();
+        sandbox.fault(&json!({ "operation": CREATE, "nth": 1, "kind": "hold" }));
+        let create = || {
+            sandbox
+                .instantly("POST", "campaigns", Some(&campaign("held")))
+                .0
+        };
+        let fired = || sandbox.control("GET", "faults", None).1["rules"][0]["fired"] == 1;
+        std::thread::scope(|scope| {
+            let held = scope.spawn(create);
+            while !fired() {
+                assert!(!held.is_finished());
+            }
+            // It is done, others are answered, and it waits.
+            assert_eq!(sandbox.summary("instantly")["containers"], 1);
+            assert_eq!(create(), 200);
+            assert!(!held.is_finished(), "{path}");
+            sandbox.control(method, path, None);
+            assert_eq!(held.join().unwrap(), 200, "{path}");
+        });
+    }
+}
+
+#[test]
 fn a_rule_fires_on_its_call_and_counts_the_others() {
     let sandbox = Sandbox::start();
     sandbox.fault(&json!({ "operation": CREATE, "nth": 2, "kind": "status", "code": 503 }));
@@ -190,6 +216,10 @@ fn a_rule_that_could_never_fire_is_refused_and_none_is_kept() {
         (
             json!({ "operation": CREATE, "nth": 1, "kind": "slow" }),
             "needs `ms`",
+        ),
+        (
+            json!({ "provider": "smtp", "nth": 1, "kind": "hold" }),
+            "is for HTTP",
         ),
         (
             json!({ "operation": CREATE, "nth": 1, "kind": "html", "typo": 1 }),

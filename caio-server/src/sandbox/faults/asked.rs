@@ -89,6 +89,7 @@ pub(in crate::sandbox) struct Asked {
 enum Kind {
     ContentType,
     CutJson,
+    Hold,
     Html,
     IgnoreCursor,
     Partial,
@@ -136,6 +137,11 @@ impl Asked {
         self.kind.name()
     }
 
+    /// Whether the answer waits as long as the rule stands.
+    pub(super) const fn holds(&self) -> bool {
+        matches!(self.kind, Kind::Hold)
+    }
+
     /// The fault that it asks for, or why it could have no effect.
     pub(super) fn checked(&self) -> Result<Fault, String> {
         self.check_target()?;
@@ -179,7 +185,12 @@ impl Asked {
     fn check_kind(&self) -> Result<(), String> {
         let operation = self.operation.as_deref().unwrap_or_default();
         let by_mail = self.provider.as_deref() == Some("smtp") || operation.starts_with("smtp.");
-        if by_mail && matches!(self.kind, Kind::ContentType | Kind::CutJson | Kind::Html) {
+        if by_mail
+            && matches!(
+                self.kind,
+                Kind::ContentType | Kind::CutJson | Kind::Hold | Kind::Html
+            )
+        {
             return Err(format!("`{}` is for HTTP", self.kind.name()));
         }
         let of = |known: &[&str]| match known.contains(&operation) {
@@ -244,6 +255,7 @@ impl Asked {
             effect: true,
             twist: Twist::default(),
             hold: Duration::ZERO,
+            stands: None,
             ending: Ending::Own,
         };
         let twisted = |twist| Fault {
@@ -267,6 +279,7 @@ impl Asked {
                 ending(true, Ending::Retype(kind.to_owned()))
             }
             Kind::CutJson => ending(true, Ending::Cut),
+            Kind::Hold => own,
             Kind::Html => {
                 let answer = Answer::typed(200, "text/html; charset=utf-8", PAGE.to_owned());
                 ending(self.effect.unwrap_or(true), Ending::Replace(answer))
@@ -326,6 +339,7 @@ impl Kind {
         match self {
             Self::ContentType => "content_type",
             Self::CutJson => "cut_json",
+            Self::Hold => "hold",
             Self::Html => "html",
             Self::IgnoreCursor => "ignore_cursor",
             Self::Partial => "partial",

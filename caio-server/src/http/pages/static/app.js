@@ -155,18 +155,32 @@ async function showStop() {
   fill("stop", standing.stopped && flag ? resume : stop);
 }
 
-/** Runs `refresh` now, when the server has news, and every half minute where news cannot arrive. */
+/**
+ * Runs `refresh` now, when the server has news, and every half minute where news cannot arrive. While
+ * everything that was heard is shown, the page has `data-shown`: how often it was told how much waits.
+ */
 export function live(refresh) {
-  const all = async () => {
-    try { await Promise.all([showStop(), refresh()]); } catch (error) { fail(error); }
-  };
+  const page = document.documentElement.dataset;
+  let told = 0;
+  let running = 0;
   let soon = null;
-  const later = () => { soon ??= setTimeout(() => { soon = null; all(); }, 500); };
+  const all = async () => {
+    running += 1;
+    delete page.shown;
+    try { await Promise.all([showStop(), refresh()]); } catch (error) { fail(error); }
+    running -= 1;
+    if (running === 0 && soon === null) page.shown = String(told);
+  };
+  const later = (it) => {
+    if (it.type === "pending") told += 1;
+    delete page.shown;
+    soon ??= setTimeout(() => { soon = null; all(); }, 500);
+  };
   const news = new EventSource("/api/events");
   news.onmessage = later;
   for (const kind of ["event", "stop", "pending"]) news.addEventListener(kind, later);
-  news.onopen = () => { document.documentElement.dataset.live = "true"; };
-  news.onerror = () => { document.documentElement.dataset.live = "false"; };
+  news.onopen = () => { page.live = "true"; };
+  news.onerror = () => { page.live = "false"; };
   setInterval(all, 30000);
   document.addEventListener("visibilitychange", () => { if (!document.hidden) all(); });
   return all();
