@@ -264,13 +264,14 @@ mod tests {
 
     #[test]
     fn a_domain_covers_what_is_below_it_and_nothing_beside_it() {
-        let scope = Scope::parse("*.Example.com").unwrap();
+        let scope = Scope::parse("*.Acorn.example.com").unwrap();
         assert!(
-            scope.covers(&key("kim@example.com")) && scope.covers(&key("kim@mail.example.com"))
+            scope.covers(&key("kim@acorn.example.com"))
+                && scope.covers(&key("kim@mail.acorn.example.com"))
         );
         assert!(
-            !scope.covers(&key("kim@notexample.com"))
-                && !scope.covers(&key("kim@example.com.test"))
+            !scope.covers(&key("kim@notacorn.example.com"))
+                && !scope.covers(&key("kim@acorn.example.com.test"))
         );
         assert_eq!(
             Scope::company("kim@mail.acorn.co.uk").unwrap(),

@@ -165,9 +165,15 @@ proptest! {
 
 #[test]
 fn the_two_lax_rules_share_a_name_and_the_third_strips() {
-    let name = |rule| compat::email_to_filename(&json!(" Pat.Lee@Ex.org "), rule).unwrap();
-    assert_eq!(name(FileNameRule::StateStore), "pat_lee_at_ex_org.json");
-    assert_eq!(name(FileNameRule::LeadStatus), " pat_lee_at_ex_org .json");
+    let name = |rule| compat::email_to_filename(&json!(" Pat.Lee@Example.org "), rule).unwrap();
+    assert_eq!(
+        name(FileNameRule::StateStore),
+        "pat_lee_at_example_org.json"
+    );
+    assert_eq!(
+        name(FileNameRule::LeadStatus),
+        " pat_lee_at_example_org .json"
+    );
     assert_eq!(
         name(FileNameRule::CadenceEngine),
         name(FileNameRule::LeadStatus)

@@ -30,7 +30,7 @@ fn both(sandbox: &Sandbox, routed: bool) -> Place {
 fn first_touch(place: &Place) {
     let row = |name: &str| {
         format!(
-            "{name} Doe,{name}@acme.example.com,CEO,Acme,120,Marketing Agency,HubSpot,yes,9,https://www.linkedin.com/in/{name}\n"
+            "{name} Doe,{name}@acme.example.com,CEO,Acme,120,Marketing Agency,HubSpot,yes,9,https://www.linkedin.com/in/caio-test-{name}\n"
         )
     };
     let head = "name,email,title,company,employees,industry,technologies,demo_requested,website_visits,linkedin_url\n";
@@ -171,7 +171,7 @@ fn scenario_18_every_linkedin_message_is_in_the_preview_and_sent_as_it_was_shown
         let place = both(&sandbox, true).variable("CAIO_STORE", store);
         let row = |name: &str| {
             format!(
-                "{name} Doe,{name}@acme.example.com,CEO,Acme,120,Marketing Agency,HubSpot,yes,9,https://www.linkedin.com/in/{name}\n"
+                "{name} Doe,{name}@acme.example.com,CEO,Acme,120,Marketing Agency,HubSpot,yes,9,https://www.linkedin.com/in/caio-test-{name}\n"
             )
         };
         let head = "name,email,title,company,employees,industry,technologies,demo_requested,website_visits,linkedin_url\n";

@@ -219,7 +219,7 @@ fn a_campaign_of_heyreach_goes_on_without_whom_nobody_may_write_to() {
         refused.err
     );
     let lead = json!({
-        "profileUrl": "https://linkedin.com/in/kim", "firstName": "Kim", "lastName": "Doe",
+        "profileUrl": "https://linkedin.com/in/caio-test-kim", "firstName": "Kim", "lastName": "Doe",
         "emailAddress": "kim@example.com",
     });
     let body = json!({ "campaignId": paused, "accountLeadPairs": [{ "lead": lead }] });

@@ -311,7 +311,7 @@ fn over_21_days_the_sandbox_receives_each_step_once() {
         .unwrap();
     runtime.block_on(async {
         let row = |name: &str| {
-            format!("{name} Doe,{name}@acme.example.com,CEO,Acme,120,Marketing Agency,HubSpot,yes,9,https://www.linkedin.com/in/{name}\n")
+            format!("{name} Doe,{name}@acme.example.com,CEO,Acme,120,Marketing Agency,HubSpot,yes,9,https://www.linkedin.com/in/caio-test-{name}\n")
         };
         let head = "name,email,title,company,employees,industry,technologies,demo_requested,website_visits,linkedin_url\n";
         world.leads(&format!("{head}{}{}{}", row("kim"), row("lou"), row("pat"))).await;
