@@ -28,10 +28,11 @@ mod tasks;
 mod testing;
 mod traffic;
 mod webhooks;
+mod work;
 
 pub(crate) use app::{Routes, openapi};
 pub(crate) use describe::table;
-pub(crate) use server::serve;
+pub(crate) use server::{Cut, serve};
 pub(crate) use service::{Options, Service};
 pub(crate) use tasks::Tasks;
 pub(crate) use traffic::collector;

@@ -1,5 +1,9 @@
 //! What the service does when it is asked over HTTP: the same steps as the commands.
 
+use std::io::Write;
+use std::net::TcpStream;
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::delivery::{PEOPLE, approved, place, queued};
@@ -55,6 +59,46 @@ fn a_run_that_the_service_is_asked_for_finds_out_first_what_nobody_knew() {
     let summary = sandbox.summary("instantly");
     assert_eq!(summary["duplicates"], json!([]));
     assert_eq!(summary["recipients"], PEOPLE + 1);
+}
+
+#[test]
+fn a_run_whose_caller_has_left_is_recorded_before_the_service_ends() {
+    let sandbox = Sandbox::start();
+    let place = place(&sandbox).variable("DASHBOARD_AUTH_TOKEN", TOKEN);
+    let batch = approved(&place);
+    let mut service = Service::over(place);
+    // The provider has the letters and takes its time to say so.
+    sandbox.fault(
+        &json!({ "operation": "instantly.add_leads", "nth": 1, "kind": "slow", "ms": 4000 }),
+    );
+    let until = |is_so: &dyn Fn() -> bool| {
+        let asked = std::iter::repeat_with(|| {
+            std::thread::sleep(Duration::from_millis(5));
+            is_so()
+        });
+        assert!(asked.take(6000).any(|it| it));
+    };
+    let body = json!({ "dry_run": false, "motion": "outbound" }).to_string();
+    let mut caller = TcpStream::connect(&service.address).unwrap();
+    let request = format!(
+        "POST /api/operator/trigger HTTP/1.1\r\nHost: {}\r\nX-Dashboard-Token: {TOKEN}\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        service.address,
+        body.len()
+    );
+    caller.write_all(request.as_bytes()).unwrap();
+    until(&|| sandbox.control("GET", "faults", None).1["rules"][0]["fired"] == 1);
+    drop(caller);
+    let is_left = |line: &str| {
+        let line: Value = serde_json::from_str(line).unwrap_or_default();
+        line["http.status"] == 499 && line["http.route"] == "/api/operator/trigger"
+    };
+    until(&|| service.place.read("serve.log").lines().any(is_left));
+    assert!(service.end().success());
+
+    let shown = service.place.json(0, &["batch", "show", &batch]);
+    assert_eq!(shown["batch"]["status"], "executed", "{shown}");
+    assert_eq!(sandbox.summary("instantly")["recipients"], PEOPLE);
 }
 
 #[test]

@@ -16,7 +16,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::args::ServeArgs;
 use crate::exit::{Exit, Failure, Result};
-use crate::http::{Options, Routes, Service, Tasks, collector, serve};
+use crate::http::{Cut, Options, Routes, Service, Tasks, collector, serve};
 use crate::wiring::Context;
 
 /// Requests under way may finish within this time, unless `CAIO_DRAIN_SECONDS` says otherwise.
@@ -65,11 +65,17 @@ pub(super) async fn run(context: Context, args: ServeArgs) -> Result<Exit> {
         // Who listens would do so for ever.
         live.live.end();
     };
-    let cut = serve(listener, app, grace, stop).await;
+    let Cut { connections, work } = serve(listener, app, grace, stop, &live.work).await;
     tasks.end().await;
     live.spans.end().await;
-    if cut > 0 {
-        printer.warn(&format!("{cut} connections were cut off after {grace:?}"));
+    if connections > 0 {
+        let cut = format!("{connections} connections were cut off after {grace:?}");
+        printer.warn(&cut);
+    }
+    if work > 0 {
+        printer.warn(&format!(
+            "{work} live runs were cut off after {grace:?}; `caio ledger reconcile` finds out what they left"
+        ));
     }
     Ok(Exit::Done)
 }

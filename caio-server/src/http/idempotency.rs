@@ -84,12 +84,12 @@ async fn keyed(
     let is_secret = SECRET.contains(&parts.uri.path());
     let request = Request::from_parts(parts, Body::from(body));
     // A client that goes away does not end what it has begun.
-    let work = tokio::spawn(async move {
+    let of_one = Arc::clone(&service);
+    let work = async move {
         let response = run(route, request).await;
-        keep(&service, &hold, response, is_secret).await
-    });
-    let lost = |error: tokio::task::JoinError| Problem::internal("bug.panic", error.to_string());
-    work.await.map_err(lost)?
+        keep(&of_one, &hold, response, is_secret).await
+    };
+    service.work.carry(work).await
 }
 
 fn key(request: &Request) -> Result<String> {

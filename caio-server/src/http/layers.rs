@@ -3,7 +3,6 @@
 //! It is one layer, not one for each rule: a layer of a router costs every request a copy of all that
 //! lies below it. [`Rules::answer`] has the rules in their order.
 
-use std::any::Any;
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -28,6 +27,9 @@ use super::cors::{Crossing, Origins};
 use super::idempotency;
 use super::problem::{Cause, Problem};
 use super::service::Service;
+use super::spans::Span;
+use super::traffic::{Traffic, word};
+use super::work::words;
 use crate::exit::{Failure, Result};
 
 /// How long a body may take to arrive.
@@ -42,6 +44,9 @@ const TIME_OUT: Duration = Duration::from_mins(1);
 /// Headers of an answer: ours, and those that a handler adds.
 const HEADERS: usize = 12;
 
+/// Status that a request is counted under whose caller left; nobody reads it as an answer.
+const LEFT: u16 = 499;
+
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 
 /// No scripts but our own files, nothing from elsewhere, never in a frame.
@@ -52,6 +57,17 @@ const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self'; i
 /// Identifies a request in logs and answers: letters, digits, `.`, `_` and `-`.
 #[derive(Debug, Clone)]
 pub(crate) struct RequestId(HeaderValue);
+
+/// One request, until it is counted and logged: answered, or left by its caller.
+struct Watched<'a> {
+    traffic: &'a Traffic,
+    method: &'a Method,
+    pattern: &'a str,
+    id: &'a RequestId,
+    begun: Instant,
+    /// Taken when it is told of.
+    span: Option<Span>,
+}
 
 /// The layer around every route.
 #[derive(Debug, Clone)]
@@ -132,6 +148,14 @@ impl Rules {
         request.extensions_mut().insert(id.clone());
         let pattern = matched.as_ref().map_or("(none)", MatchedPath::as_str);
         let span = service.spans.begin(&method, pattern, request.headers());
+        let watched = Watched {
+            traffic: &service.traffic,
+            method: &method,
+            pattern,
+            id: &id,
+            begun,
+            span: Some(span),
+        };
         let crossing = Crossing::of(&self.origins, &request);
         let mut response = match crossing.preflight() {
             Some(response) => response,
@@ -139,7 +163,10 @@ impl Rules {
                 let answered = AssertUnwindSafe(self.pass(request, route)).catch_unwind();
                 match tokio::time::timeout(TIME_OUT, answered).await {
                     Ok(Ok(response)) => response,
-                    Ok(Err(panic)) => panicked(&*panic),
+                    // A bug of ours: the answer says nothing, the log says all.
+                    Ok(Err(panic)) => {
+                        Problem::internal("bug.panic", words(&*panic)).into_response()
+                    }
                     Err(_) => timed_out(),
                 }
             }
@@ -149,15 +176,12 @@ impl Rules {
         crossing.decorate(headers);
         decorate(headers);
         headers.insert(REQUEST_ID, id.0.clone());
-        let elapsed = begun.elapsed();
-        let status = response.status();
-        span.end(status);
-        service.traffic.count(&method, pattern, status, elapsed);
-        log(&method, pattern, &response, elapsed, &id);
+        watched.end(&response);
         response
     }
 
     /// What only reads and has no body needs no look at its origin and no bounds for its body.
+    /// A body that says itself that it is too large is not read at all.
     async fn pass(self: &Arc<Self>, request: Request, route: Route) -> Response {
         if is_odd(request.uri().path().as_bytes()) {
             return Problem::new(
@@ -170,6 +194,9 @@ impl Rules {
         if matches!(*request.method(), Method::GET | Method::HEAD) && request.body().is_end_stream()
         {
             return self.admit(request, route).await;
+        }
+        if declared(request.headers()).is_some_and(|it| it > MAX_BODY as u64) {
+            return too_large();
         }
         let admit = |request: axum::http::Request<Bounded>| {
             let (rules, route) = (Arc::clone(self), route.clone());
@@ -200,6 +227,58 @@ impl Rules {
         response
     }
 }
+
+impl Watched<'_> {
+    /// It was answered.
+    fn end(mut self, response: &Response) {
+        let who = response.extensions().get::<Arc<Principal>>();
+        let cause = response.extensions().get::<Cause>();
+        let who = who.map_or("", |it| it.name.as_str());
+        let cause = cause.map_or("", |it| it.0.as_str());
+        self.tell(response.status(), who, cause);
+    }
+
+    /// Counts it, and one line about it: the route's pattern in place of the path, no query, nobody's
+    /// address.
+    fn tell(&mut self, status: StatusCode, who: &str, cause: &str) {
+        let Some(span) = self.span.take() else {
+            return;
+        };
+        span.end(status);
+        let elapsed = self.begun.elapsed();
+        self.traffic
+            .count(self.method, self.pattern, status, elapsed);
+        macro_rules! line {
+            ($level:expr, $message:literal) => {
+                tracing::event!(
+                    $level,
+                    event.kind = "request",
+                    http.method = word(self.method),
+                    http.route = self.pattern,
+                    http.status = status.as_u16(),
+                    duration_ms = elapsed.as_secs_f64() * 1000.0,
+                    request.id = self.id.as_str(),
+                    who,
+                    cause,
+                    $message
+                )
+            };
+        }
+        if status.is_server_error() {
+            line!(tracing::Level::ERROR, "request failed");
+        } else {
+            line!(tracing::Level::INFO, "request");
+        }
+    }
+}
+
+impl Drop for Watched<'_> {
+    fn drop(&mut self) {
+        let status = StatusCode::from_u16(LEFT).unwrap_or(StatusCode::REQUEST_TIMEOUT);
+        self.tell(status, "", "the caller left before the answer");
+    }
+}
+
 impl RequestId {
     /// The caller's `X-Correlation-ID` where it is a plain word, else a new one.
     fn of(headers: &HeaderMap) -> Self {
@@ -255,41 +334,19 @@ fn decorate(headers: &mut HeaderMap) {
     entry.or_insert(HeaderValue::from_static("no-store"));
 }
 
-/// One line a request: the route's pattern in place of the path, no query, nobody's address.
-fn log(method: &Method, route: &str, response: &Response, elapsed: Duration, id: &RequestId) {
-    let status = response.status();
-    let cause = response.extensions().get::<Cause>();
-    let who = response.extensions().get::<Arc<Principal>>();
-    let (who, cause) = (
-        who.map_or("", |it| it.name.as_str()),
-        cause.map_or("", |it| it.0.as_str()),
-    );
-    let duration_ms = elapsed.as_secs_f64() * 1000.0;
-    if status.is_server_error() {
-        tracing::error!(
-            event.kind = "request",
-            http.method = method.as_str(),
-            http.route = route,
-            http.status = status.as_u16(),
-            duration_ms,
-            request.id = id.as_str(),
-            who,
-            cause,
-            "request failed"
-        );
-    } else {
-        tracing::info!(
-            event.kind = "request",
-            http.method = method.as_str(),
-            http.route = route,
-            http.status = status.as_u16(),
-            duration_ms,
-            request.id = id.as_str(),
-            who,
-            cause,
-            "request"
-        );
-    }
+/// Size of the body, bytes, as the caller gives it.
+fn declared(headers: &HeaderMap) -> Option<u64> {
+    let value = headers.get(header::CONTENT_LENGTH)?;
+    value.to_str().ok()?.parse().ok()
+}
+
+fn too_large() -> Response {
+    Problem::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "request.body",
+        format!("the body is longer than {MAX_BODY} bytes"),
+    )
+    .into_response()
 }
 
 fn timed_out() -> Response {
@@ -299,16 +356,6 @@ fn timed_out() -> Response {
         "the request took too long; look at what it left before asking again",
     )
     .into_response()
-}
-
-/// A bug of ours: the answer says nothing, the log says all.
-fn panicked(panic: &(dyn Any + Send)) -> Response {
-    let text = panic
-        .downcast_ref::<String>()
-        .map(String::as_str)
-        .or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("a panic without words");
-    Problem::internal("bug.panic", text).into_response()
 }
 
 /// A browser was made to send this by another site.

@@ -17,9 +17,11 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::{Instant, timeout_at};
 use tower::ServiceExt;
 
 use super::app::App;
+use super::work::Work;
 
 /// Connections at once; further ones wait in the system's queue.
 const MAX_CONNECTIONS: usize = 4_096;
@@ -27,14 +29,23 @@ const MAX_CONNECTIONS: usize = 4_096;
 /// How long a client may take for its headers, and how long a quiet connection is kept.
 const HEADERS_WITHIN: Duration = Duration::from_secs(15);
 
+/// What was not done when the time was up.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cut {
+    pub(crate) connections: usize,
+    /// Live runs and the like, whether or not somebody waits for them.
+    pub(crate) work: usize,
+}
+
 /// Serves until `stop` is done; then takes no new connection and lets requests that are under way
-/// finish, for `grace` at the most. Answers how many were cut off.
+/// finish, and `work` whose callers have left, for `grace` at the most. Answers how many were cut off.
 pub(crate) async fn serve(
     listener: TcpListener,
     app: App,
     grace: Duration,
     stop: impl Future<Output = ()>,
-) -> usize {
+    work: &Work,
+) -> Cut {
     let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let (ending, ends) = watch::channel(());
     let mut stop = pin!(stop);
@@ -50,10 +61,13 @@ pub(crate) async fn serve(
     }
     drop((listener, ends));
     let _ = ending.send(());
-    match tokio::time::timeout(grace, ending.closed()).await {
+    let until = Instant::now() + grace;
+    let connections = match timeout_at(until, ending.closed()).await {
         Ok(()) => 0,
         Err(_) => ending.receiver_count(),
-    }
+    };
+    let work = work.end(until).await;
+    Cut { connections, work }
 }
 
 async fn next(

@@ -15,6 +15,7 @@ use super::live::Live;
 use super::spans::Spans;
 use super::traffic::Traffic;
 use super::webhooks::Webhooks;
+use super::work::Work;
 use crate::exit::Result;
 use crate::wiring::Context;
 
@@ -46,6 +47,7 @@ pub(crate) struct Service {
     pub(crate) traffic: Traffic,
     pub(crate) spans: Spans,
     pub(crate) webhooks: Webhooks,
+    pub(crate) work: Work,
 }
 
 impl Service {
@@ -77,6 +79,7 @@ impl Service {
             traffic: Traffic::default(),
             spans,
             webhooks,
+            work: Work::default(),
         })
     }
 

@@ -6,6 +6,10 @@ mod none;
 mod sent;
 
 #[cfg(not(feature = "otel"))]
+pub(super) use none::Span;
+#[cfg(not(feature = "otel"))]
 pub(crate) use none::Spans;
+#[cfg(feature = "otel")]
+pub(super) use sent::Span;
 #[cfg(feature = "otel")]
 pub(crate) use sent::Spans;

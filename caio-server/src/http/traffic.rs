@@ -105,8 +105,8 @@ impl fmt::Debug for Traffic {
     }
 }
 
-/// A caller can make methods up.
-fn word(method: &Method) -> &'static str {
+/// The method as one of a few words: a caller can make methods up.
+pub(super) fn word(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::HEAD => "HEAD",

@@ -111,6 +111,8 @@ fn bodies_are_bounded_and_odd_requests_cost_nothing() {
     let large = "token=".to_owned() + &"x".repeat(2 << 20);
     let reply = service.send("POST", "/login", &[form], &large);
     assert_eq!(reply.status, 413, "{}", reply.head);
+    let kind = reply.header("content-type");
+    assert_eq!(kind, "application/problem+json", "{}", reply.head);
     let long = format!(
         "GET /login HTTP/1.1\r\nHost: x\r\nX-A: {}\r\n\r\n",
         "a".repeat(200_000)

@@ -400,13 +400,13 @@ async fn approve(
     };
     if draft.medium == Medium::Email && service.context.ghl_is_live()? {
         // A caller who goes away does not end it half-way.
-        let work = tokio::spawn(async move {
-            let store = Arc::clone(&service.store);
-            service.context.send_one(store, &who.name, &draft).await
-        });
-        let lost =
-            |error: tokio::task::JoinError| Problem::internal("bug.panic", error.to_string());
-        let sent = work.await.map_err(lost)??;
+        let of_one = Arc::clone(&service);
+        let work = async move {
+            let store = Arc::clone(&of_one.store);
+            let sent = of_one.context.send_one(store, &who.name, &draft).await;
+            sent.map_err(Problem::from)
+        };
+        let sent = service.work.carry(work).await?;
         approved.status = sent.status;
         approved.message = sent.message;
         approved.batch_id = Some(sent.batch);

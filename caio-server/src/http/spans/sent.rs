@@ -7,15 +7,20 @@
 use std::time::Duration;
 
 use axum::http::{HeaderMap, Method, StatusCode};
+use opentelemetry::Context as Spanning;
 use opentelemetry::KeyValue;
 use opentelemetry::propagation::{Extractor, TextMapPropagator};
-use opentelemetry::trace::{Span as _, SpanBuilder, SpanKind, Status, Tracer, TracerProvider};
+use opentelemetry::trace::{
+    Span as _, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt, TraceState, Tracer,
+    TracerProvider,
+};
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
-use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
+use opentelemetry_sdk::trace::{Sampler, SdkTracer, SdkTracerProvider};
 
 use crate::exit::{Failure, Result};
+use crate::http::traffic::word;
 use crate::wiring::Context;
 
 /// How long the collector may take for what is left when the service ends.
@@ -53,6 +58,8 @@ impl Spans {
         let resource = Resource::builder_empty().with_service_name(name.to_owned());
         let provider = SdkTracerProvider::builder()
             .with_resource(resource.build())
+            // A caller, whoever it is, does not decide whether a request has a span.
+            .with_sampler(Sampler::AlwaysOn)
             .with_batch_exporter(exporter)
             .build();
         let tracer = provider.tracer("caio");
@@ -64,11 +71,12 @@ impl Spans {
         let Some((_, tracer)) = &self.0 else {
             return Span(None);
         };
-        let caller = TraceContextPropagator::new().extract(&Headers(headers));
+        let caller = caller(headers);
+        let method = word(method);
         let builder = SpanBuilder::from_name(format!("{method} {route}"))
             .with_kind(SpanKind::Server)
             .with_attributes([
-                KeyValue::new("http.request.method", method.to_string()),
+                KeyValue::new("http.request.method", method),
                 KeyValue::new("http.route", route.to_owned()),
             ]);
         Span(Some(tracer.build_with_context(builder, &caller)))
@@ -97,6 +105,19 @@ impl Span {
             span.end();
         }
     }
+}
+
+/// The caller's span, without the words that the caller keeps beside it.
+fn caller(headers: &HeaderMap) -> Spanning {
+    let found = TraceContextPropagator::new().extract(&Headers(headers));
+    let span = found.span().span_context().clone();
+    Spanning::new().with_remote_span_context(SpanContext::new(
+        span.trace_id(),
+        span.span_id(),
+        span.trace_flags(),
+        true,
+        TraceState::NONE,
+    ))
 }
 
 struct Headers<'a>(&'a HeaderMap);

@@ -18,7 +18,7 @@ use utoipa_axum::routes;
 use super::{Report, bounded};
 use crate::http::access::Principal;
 use crate::http::input::Body;
-use crate::http::problem::{Problem, ProblemDocument, Result};
+use crate::http::problem::{ProblemDocument, Result};
 use crate::http::service::Service;
 use crate::wiring::AskedBatch;
 use crate::wiring::asked::{Asked, Came, asked};
@@ -117,9 +117,9 @@ async fn trigger(
     Body(Trigger { dry_run, motion }): Body<Trigger>,
 ) -> Result<Json<Report>> {
     // A caller who goes away does not end a run.
-    let work = tokio::spawn(async move { run(&service, &who, dry_run, motion).await });
-    let lost = |error: tokio::task::JoinError| Problem::internal("bug.panic", error.to_string());
-    Ok(Json(work.await.map_err(lost)??))
+    let of_run = Arc::clone(&service);
+    let work = async move { run(&of_run, &who, dry_run, motion).await };
+    Ok(Json(service.work.carry(work).await?))
 }
 
 async fn run(service: &Service, who: &Principal, dry_run: bool, motion: Motion) -> Result<Report> {

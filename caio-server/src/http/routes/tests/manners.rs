@@ -218,6 +218,24 @@ async fn every_error_is_a_problem_document_with_the_old_members_beside_it() {
 }
 
 #[tokio::test]
+async fn a_body_that_says_that_it_is_too_large_is_refused_as_any_other_error() {
+    let world = World::new();
+    let root = world.token("root", Role::Admin).await;
+    let before = world.dump().await;
+    for (target, token) in [("/api/stop", root.as_str()), ("/login", "")] {
+        let request = Request::post(target)
+            .header("X-Dashboard-Token", token)
+            .header("Content-Length", (1 << 20) + 1)
+            .body(Body::from(json!({ "reason": "x" }).to_string()));
+        let reply = world.send(request.unwrap()).await;
+        assert_eq!(reply.status.as_u16(), 413, "{target}: {reply:?}");
+        assert_eq!(reply.headers["content-type"], "application/problem+json");
+        assert_eq!(reply.json()["code"], "request.body", "{target}");
+    }
+    assert_eq!(world.dump().await, before, "it happened");
+}
+
+#[tokio::test]
 async fn every_list_with_a_cursor_comes_in_pages_that_leave_nothing_out() {
     let world = World::new();
     let root = world.token("root", Role::Admin).await;
