@@ -2,7 +2,7 @@
 
 use caio_core::IdSource;
 use caio_state::{
-    CommitOutcome, Guard, Key, StateStore, StateStoreExt, Txn, TxnId, Version, Write,
+    CommitOutcome, Guard, Key, StateStore, StateStoreExt, StoreError, Txn, TxnId, Version, Write,
 };
 use serde::de::DeserializeOwned;
 
@@ -68,15 +68,56 @@ pub(crate) async fn commit_each(
     ids: &dyn IdSource,
     commits: Vec<(Vec<Guard>, Vec<Write>)>,
 ) -> Result<Vec<CommitOutcome>> {
-    let txns: Vec<Txn> = commits
-        .into_iter()
-        .map(|(guards, writes)| Txn {
-            id: TxnId(ids.id()),
-            guards,
-            writes,
-        })
-        .collect();
+    let txns = transactions(ids, commits);
     Ok(store.commit_many_surely(&txns).await?)
+}
+
+/// The same, where one that cannot be applied must not hide what became of the others: when the round
+/// trip fails, each is sent again by itself, under the id it had.
+///
+/// # Errors
+/// When it is the store that fails, not one commit: data lost, read-only, or two that nobody can tell of.
+pub(crate) async fn commit_apart(
+    store: &dyn StateStore,
+    ids: &dyn IdSource,
+    commits: Vec<(Vec<Guard>, Vec<Write>)>,
+) -> Result<Vec<Result<CommitOutcome, StoreError>>> {
+    let txns = transactions(ids, commits);
+    match store.commit_many_surely(&txns).await {
+        Ok(outcomes) => return Ok(outcomes.into_iter().map(Ok).collect()),
+        Err(error @ (StoreError::LostData { .. } | StoreError::ReadOnly { .. })) => {
+            return Err(error.into());
+        }
+        Err(_) => {}
+    }
+    let mut outcomes = Vec::with_capacity(txns.len());
+    let mut failed = false;
+    for txn in &txns {
+        match store.commit_surely(txn).await {
+            // A store that is away is not waited for once a commit.
+            Err(error) if failed && !cannot_be_applied(&error) => return Err(error.into()),
+            Err(error) => {
+                failed |= !cannot_be_applied(&error);
+                outcomes.push(Err(error));
+            }
+            Ok(outcome) => outcomes.push(Ok(outcome)),
+        }
+    }
+    Ok(outcomes)
+}
+
+/// The commit alone is at fault, and was certainly not applied.
+pub(crate) const fn cannot_be_applied(error: &StoreError) -> bool {
+    matches!(error, StoreError::Invalid(_) | StoreError::Corrupt { .. })
+}
+
+fn transactions(ids: &dyn IdSource, commits: Vec<(Vec<Guard>, Vec<Write>)>) -> Vec<Txn> {
+    let txn = |(guards, writes)| Txn {
+        id: TxnId(ids.id()),
+        guards,
+        writes,
+    };
+    commits.into_iter().map(txn).collect()
 }
 
 /// Guard that holds while the record is what was read: absent, or at this version.

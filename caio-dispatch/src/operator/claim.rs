@@ -2,6 +2,7 @@
 //!
 //! Each is one transaction. A guard that fails is a refusal with its reason; nothing was written.
 
+use std::collections::HashSet;
 use std::mem;
 
 use caio_core::batch::{Batch, BatchItem, BatchStatus};
@@ -9,7 +10,7 @@ use caio_core::draft::Draft;
 use caio_core::limits::{SendRequest, Window, WindowName};
 use caio_core::terms::{Mode, Provider, Step};
 use caio_core::time::rfc3339;
-use caio_state::{CommitOutcome, Guard, StateStoreExt, Write};
+use caio_state::{CommitOutcome, Guard, StateStoreExt, StoreError, Write};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +25,7 @@ use crate::error::{DispatchError, Result};
 use crate::history;
 use crate::ledger::{self, LedgerEntry};
 use crate::records;
-use crate::transition::{commit, commit_each};
+use crate::transition::{cannot_be_applied, commit, commit_apart};
 
 /// Who took a batch; makes it single-use and is never deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -135,7 +136,7 @@ pub(super) async fn items(context: &Context<'_>, slots: &[usize]) -> Result<Even
         );
     }
     kill::reach(Point::BeforeClaim);
-    for attempt in 1..=ATTEMPTS {
+    for _ in 0..ATTEMPTS {
         if open.is_empty() {
             break;
         }
@@ -146,8 +147,14 @@ pub(super) async fn items(context: &Context<'_>, slots: &[usize]) -> Result<Even
             Err(lost) => return Ok(Event::StoreFailed(lost)),
         };
         let mut intents = Vec::with_capacity(open.len());
+        // Decided when it is known what became of their person's first message here.
+        let mut second = Vec::new();
+        let mut people = HashSet::new();
         for (slot, checked) in check(context, &open).await? {
             match checked.and_then(|ready| intend(context, slot, ready, beside.as_ref())) {
+                Ok(_) if beside.is_some() && !people.insert(&context.item(slot).recipient) => {
+                    second.push(slot);
+                }
                 Ok(intent) => intents.push(intent),
                 Err(Stays::Refused(reason)) => answers.push((slot, Claimed::No(reason))),
                 Err(Stays::WrittenTo) => {
@@ -156,34 +163,53 @@ pub(super) async fn items(context: &Context<'_>, slots: &[usize]) -> Result<Even
                 Err(Stays::Failed(error)) => return Err(error),
             }
         }
-        open.clear();
-        if let Some(reason) = context.operator.gate.held_back() {
-            let stopped = |intent: Intent| (intent.slot, Claimed::Stopped(reason.clone()));
-            answers.extend(intents.into_iter().map(stopped));
+        open = second;
+        if let Some(reason) = held_back(context) {
+            let held = intents.iter().map(|intent| intent.slot);
+            let stopped = |slot| (slot, Claimed::Stopped(reason.clone()));
+            answers.extend(held.chain(open.drain(..)).map(stopped));
             break;
         }
         for (intent, outcome) in commit_all(context, intents, beside).await? {
             let slot = intent.slot;
+            let outcome = match outcome {
+                Ok(outcome) => outcome,
+                Err(error) if cannot_be_applied(&error) => {
+                    answers.push((slot, Claimed::No(error.to_string())));
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
             match answer(context, &intent, &outcome) {
                 Answer::Claimed => {
                     context.keep(slot, intent.outgoing);
                     answers.push((slot, Claimed::Yes));
                 }
-                Answer::Changed if attempt < ATTEMPTS => open.push(slot),
-                Answer::Changed => answers.push((slot, Claimed::No(CHANGED.to_owned()))),
+                Answer::Changed => open.push(slot),
                 Answer::Fenced => return Ok(Event::StoreFailed(FENCED.to_owned())),
                 Answer::Not(claimed) => answers.push((slot, claimed)),
             }
         }
     }
+    let changed = |slot| (slot, Claimed::No(CHANGED.to_owned()));
+    answers.extend(open.into_iter().map(changed));
     kill::reach(Point::AfterClaim);
     Ok(Event::Claimed(answers))
+}
+
+/// Why nothing may be claimed now. That the batch is approved and sealed was verified when it was claimed;
+/// its time goes on meanwhile.
+fn held_back(context: &Context<'_>) -> Option<String> {
+    let operator = context.operator;
+    let expired = || context.batch.check_expiry(operator.clock.now()).err();
+    let expired = || expired().map(|refusal| refusal.to_string());
+    operator.gate.held_back().or_else(expired)
 }
 
 /// Why an item is not claimed.
 enum Stays {
     Refused(String),
-    /// The Python system's record of the day names the person.
+    /// The Python system's record of the day names the person, or will.
     WrittenTo,
     Failed(DispatchError),
 }
@@ -193,12 +219,13 @@ enum Stays {
 async fn written_to(context: &Context<'_>, slot: usize) -> Result<String> {
     let operator = context.operator;
     let entries = ledger::of_person(&*operator.store, &context.item(slot).recipient).await?;
-    let is_today = |entry: &&LedgerEntry| {
+    let is_now = |entry: &&LedgerEntry| {
         let at = entry.intended_at.parse::<Timestamp>();
         let day = at.map(|at| at.to_zoned(operator.zone.clone()).date());
-        entry.may_be_out() && day.is_ok_and(|day| day == context.today())
+        let is_today = day.is_ok_and(|day| day == context.today());
+        entry.may_be_out() && (is_today || entry.run == context.run)
     };
-    let ours = entries.iter().find(is_today);
+    let ours = entries.iter().find(is_now);
     Ok(ours.map_or_else(
         || "the Python system wrote to this person today".to_owned(),
         |entry| {
@@ -273,8 +300,9 @@ fn intend(
     ready: Box<Ready>,
     beside: Option<&Beside>,
 ) -> Result<Intent, Stays> {
-    let item = context.item(slot);
-    if beside.is_some_and(|beside| beside.daily.names(&item.recipient)) {
+    let person = &context.item(slot).recipient;
+    // The record of the day is told of a message when it is known what became of it.
+    if beside.is_some_and(|beside| beside.daily.names(person) || context.has_claimed(person)) {
         return Err(Stays::WrittenTo);
     }
     write_intent(context, slot, *ready, beside).map_err(Stays::Failed)
@@ -341,7 +369,7 @@ async fn commit_all(
     context: &Context<'_>,
     mut intents: Vec<Intent>,
     beside: Option<Beside>,
-) -> Result<Vec<(Intent, CommitOutcome)>> {
+) -> Result<Vec<(Intent, Result<CommitOutcome, StoreError>)>> {
     let operator = context.operator;
     let mut commits: Vec<(Vec<Guard>, Vec<Write>)> = intents
         .iter_mut()
@@ -356,7 +384,7 @@ async fn commit_all(
     {
         commits.push((guards, prolong));
     }
-    let outcomes = commit_each(&*operator.store, &*operator.ids, commits).await?;
+    let outcomes = commit_apart(&*operator.store, &*operator.ids, commits).await?;
     Ok(intents.into_iter().zip(outcomes).collect())
 }
 

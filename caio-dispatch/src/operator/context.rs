@@ -1,10 +1,12 @@
 //! A run in progress: what its effects share, and how they are performed, many at a time.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use caio_core::EmailKey;
 use caio_core::batch::{Batch, BatchItem, ItemOutcome};
 use caio_core::terms::Step;
 use caio_state::{Guard, Held, Lease};
@@ -46,6 +48,10 @@ pub(super) struct Context<'a> {
     lane_of: Vec<usize>,
     /// What each claimed item will say, by slot; never more than are claimed ahead.
     outgoing: Mutex<HashMap<usize, Outgoing>>,
+    /// Who was claimed in this run, but for those who certainly were not written to.
+    claimed: Mutex<HashSet<EmailKey>>,
+    /// The run is broken, see [`Run::is_broken`].
+    broken: AtomicBool,
     /// Limit windows that were full.
     full: Mutex<BTreeSet<String>>,
     /// When the run began, by our clock.
@@ -106,6 +112,8 @@ impl<'a> Context<'a> {
             lanes,
             lane_of,
             outgoing: Mutex::default(),
+            claimed: Mutex::default(),
+            broken: AtomicBool::new(false),
             full: Mutex::default(),
         }
     }
@@ -141,10 +149,18 @@ impl<'a> Context<'a> {
         operator.clock.now().to_zoned(operator.zone.clone()).date()
     }
 
-    /// Keeps what a claimed item will say until it is handed over.
+    /// Keeps what a claimed item will say until it is handed over, and to whom.
     pub(super) fn keep(&self, slot: usize, outgoing: Outgoing) {
         let mut kept = self.outgoing.lock().unwrap_or_else(PoisonError::into_inner);
         kept.insert(slot, outgoing);
+        let mut claimed = self.claimed.lock().unwrap_or_else(PoisonError::into_inner);
+        claimed.insert(self.item(slot).recipient.clone());
+    }
+
+    /// Whether a message to this person was claimed in this run, and is or may be out.
+    pub(super) fn has_claimed(&self, person: &EmailKey) -> bool {
+        let claimed = self.claimed.lock().unwrap_or_else(PoisonError::into_inner);
+        claimed.contains(person)
     }
 
     fn taken(&self, slots: &[usize]) -> Vec<Outgoing> {
@@ -167,6 +183,7 @@ impl<'a> Context<'a> {
         loop {
             let (next, effects) = step(run, event);
             run = next;
+            self.broken.fetch_or(run.is_broken(), Ordering::SeqCst);
             under_way.extend(effects.into_iter().map(|effect| self.perform(effect)));
             let answered = if is_ours {
                 match select(lost.as_mut(), under_way.next()).await {
@@ -229,25 +246,35 @@ impl<'a> Context<'a> {
     async fn record(&self, outcomes: &[(usize, Outcome)]) -> Result<Event> {
         record::outcomes(self, outcomes).await?;
         kill::reach(Point::AfterRecord);
+        let mut claimed = self.claimed.lock().unwrap_or_else(PoisonError::into_inner);
+        for (slot, outcome) in outcomes {
+            if matches!(outcome, Outcome::NotSent { .. }) {
+                claimed.remove(&self.item(*slot).recipient);
+            }
+        }
         let slots = outcomes.iter().map(|(slot, _)| *slot);
         Ok(Event::Recorded(slots.collect()))
     }
 
     /// Waits until then, and looks now and then whether anything may still go out: the next claim says so.
+    /// A run that is broken has nothing to wait for.
     async fn wait(&self, until: Timestamp) -> Event {
         loop {
             let left = until.duration_since(self.operator.clock.now());
             let verdict = self.operator.gate.verdict(&*self.operator.store).await;
-            if !left.is_positive() || blocked(&verdict).is_some() {
+            let is_over = !left.is_positive() || self.broken.load(Ordering::SeqCst);
+            if is_over || blocked(&verdict).is_some() {
                 return Event::Waited;
             }
             tokio::time::sleep(left.unsigned_abs().min(LOOK)).await;
         }
     }
 
-    /// Whether the claims may wait until then: all pauses of a run together have an end.
+    /// Whether the claims may wait until then: all pauses of a run together have an end, and the batch
+    /// is still approved then.
     pub(super) fn may_wait(&self, until: Timestamp) -> bool {
         until.duration_since(self.began) <= self.operator.patience
+            && self.batch.check_expiry(until).is_ok()
     }
 
     /// Gives the batch its final status.

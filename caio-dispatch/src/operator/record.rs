@@ -20,7 +20,7 @@ use crate::error::{DispatchError, Result};
 use crate::history;
 use crate::ledger::{DeliveryState, LedgerEntry};
 use crate::records;
-use crate::transition::{commit, commit_each};
+use crate::transition::{commit, commit_apart};
 
 /// Outcomes recorded in one round trip.
 const TOGETHER: usize = 100;
@@ -44,7 +44,7 @@ struct Known {
 ///
 /// # Errors
 /// [`DispatchError::Refused`] with `lease.lost`, [`DispatchError::Conflict`] for an entry that somebody
-/// else has changed; what came before it may be recorded.
+/// else has changed, and what the store says to one that cannot be recorded; the others are recorded.
 pub(super) async fn outcomes(context: &Context<'_>, outcomes: &[(usize, Outcome)]) -> Result<()> {
     for outcomes in outcomes.chunks(TOGETHER) {
         if context.locks.is_none() {
@@ -60,9 +60,9 @@ async fn each(context: &Context<'_>, outcomes: &[(usize, Outcome)]) -> Result<()
     let operator = context.operator;
     let known = read(context, outcomes).await?;
     let commits = known.into_iter().map(|known| (known.guards, known.writes));
-    let committed = commit_each(&*operator.store, &*operator.ids, commits.collect()).await?;
+    let committed = commit_apart(&*operator.store, &*operator.ids, commits.collect()).await?;
     for ((slot, _), outcome) in outcomes.iter().zip(committed) {
-        match outcome {
+        match outcome? {
             CommitOutcome::Committed => {}
             CommitOutcome::Refused { guard: FENCE } => return Err(lease_lost()),
             CommitOutcome::Refused { .. } => return Err(changed(context.delivery(*slot))),

@@ -188,6 +188,11 @@ impl Run {
         }
     }
 
+    /// Whether the store failed or is no longer ours: nothing begins, and nothing is settled.
+    pub const fn is_broken(&self) -> bool {
+        self.broken
+    }
+
     /// What became of each item, for the final status of the batch. What was refused or never
     /// asked for was not sent.
     pub fn outcomes(&self) -> Vec<ItemOutcome> {

@@ -1,15 +1,17 @@
 //! Two senders on one Redis: ours, and a stand-in for the old one.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use caio_core::Clock;
 use caio_core::draft::Draft;
 use caio_core::identity::draft_id;
-use caio_core::terms::{Medium, Motion, Step};
+use caio_core::terms::{Medium, Motion, Provider, Step};
+use caio_dispatch::channel::{Channel, Fault, RecordingChannel};
 use caio_dispatch::coexist::PythonLocks;
 use caio_dispatch::coexist::authority::{self, System};
 use caio_dispatch::coexist::followed::Watch;
-use caio_dispatch::operator::Operator;
+use caio_dispatch::operator::{Operator, RunReport};
 use caio_dispatch::records;
 use jiff::SignedDuration;
 
@@ -189,6 +191,80 @@ async fn a_folder_that_nobody_looks_into_any_more_stops_everything() {
     assert_eq!(world.received().len(), 1);
 }
 
+/// An approved invitation for a person.
+async fn invitation(world: &World, number: usize) {
+    let invitation = Draft {
+        medium: Medium::LinkedIn,
+        id: draft_id(&crate::person(number), Medium::LinkedIn, Step::FIRST),
+        ..crate::world::draft(number)
+    };
+    world
+        .commit(records::put_draft(&invitation, None).unwrap())
+        .await;
+    world.review().approve(&invitation.id).await.unwrap();
+}
+
+/// A run over letters and invitations of so many people in one batch; who got what.
+async fn both_media(
+    world: &World,
+    people: usize,
+    (chunk, faults): (usize, Vec<Option<Fault>>),
+) -> (Vec<String>, Vec<String>, RunReport) {
+    world.fill(people).await;
+    for number in 0..people {
+        invitation(world, number).await;
+    }
+    let batch = world.batch_of(100).await;
+    assert_eq!(batch.items.len(), 2 * people);
+    // Invitations go first.
+    let invites = Arc::new(RecordingChannel::new(Provider::HeyReach, chunk));
+    invites.script(faults);
+    let mut operator = world.operator("one");
+    let channel: Arc<dyn Channel> = invites.clone();
+    operator.channels.insert(Provider::HeyReach, channel);
+    let report = operator.execute(&batch.id, Motion::Outbound).await.unwrap();
+    let sent = |channel: &RecordingChannel| -> Vec<String> {
+        let received = channel.received().into_iter();
+        received.map(|(_, it)| it.to).collect()
+    };
+    (sent(&world.channel), sent(&invites), report)
+}
+
+#[tokio::test]
+async fn a_person_hears_once_a_day_also_from_one_batch() {
+    // Claimed in one group; and the second while the first is under way.
+    for (people, chunk) in [(3, 10), (1, 1)] {
+        for world in worlds(chunk) {
+            let (letters, invites, report) = both_media(&world, people, (chunk, vec![])).await;
+            let mut all = [letters, invites].concat();
+            all.sort();
+            let everybody: Vec<String> = (0..people)
+                .map(|it| crate::person(it).to_string())
+                .collect();
+            assert_eq!(all, everybody, "{}", world.store);
+            let refused = report.items.iter().filter(|it| it.state == "refused");
+            let refused: Vec<_> = refused.collect();
+            assert_eq!(refused.len(), people);
+            for item in refused {
+                assert!(
+                    item.detail.starts_with("we wrote to this person today"),
+                    "{item:?}"
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_certainly_was_not_written_to_may_hear_by_the_other_medium() {
+    for world in worlds(1) {
+        let faults = vec![Some(Fault::Unreached)];
+        let (letters, invites, report) = both_media(&world, 4, (1, faults)).await;
+        assert_eq!((letters.len(), invites.len()), (1, 3), "{report:?}");
+        assert!(!invites.contains(&letters[0]), "{letters:?}");
+    }
+}
+
 /// The record of the day names whom we wrote to as well: what is left for tomorrow says whose message of
 /// today it was.
 #[tokio::test]
@@ -196,15 +272,7 @@ async fn a_second_medium_on_one_day_is_told_that_it_was_us_who_wrote() {
     for world in worlds(1) {
         let batch = world.approved(1).await;
         world.run(&batch).await.unwrap();
-        let invitation = Draft {
-            medium: Medium::LinkedIn,
-            id: draft_id(&crate::person(0), Medium::LinkedIn, Step::FIRST),
-            ..crate::world::draft(0)
-        };
-        world
-            .commit(records::put_draft(&invitation, None).unwrap())
-            .await;
-        world.review().approve(&invitation.id).await.unwrap();
+        invitation(&world, 0).await;
         let second = world.batch_of(100).await;
         let report = world.run(&second).await.unwrap();
         let (state, why) = state_of(&report, 0);

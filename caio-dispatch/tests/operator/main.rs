@@ -2,6 +2,7 @@
 #![allow(clippy::panic, clippy::unwrap_used, missing_docs)]
 
 mod alerts;
+mod apart;
 mod blocks;
 mod cadence;
 mod campaigns;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use caio_core::batch::{Batch, BatchStatus};
 use caio_core::safety::ChannelState;
 use caio_core::terms::{Motion, Provider};
@@ -11,17 +12,27 @@ use caio_dispatch::channel::{Channel, RecordingChannel};
 use caio_dispatch::ledger;
 use caio_dispatch::operator::{Operator, RunReport};
 use caio_dispatch::plan::{self, PlanRequest};
+use caio_dispatch::records;
+use caio_state::conformance::TestClock;
 use caio_state::stop::{self, Stop};
+use caio_state::{CommitOutcome, StateStore, StoreError, Txn, Write};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::world::keys;
+use crate::wrapped::{Between, Wrapped};
 use crate::{World, worlds_with_our_time};
 
 /// Letters that GoHighLevel sends at once, approved.
 async fn letters(world: &World, count: usize) -> Batch {
+    letters_for(world, count, World::request().expires_in).await
+}
+
+/// The same with an approval that can be used so long.
+async fn letters_for(world: &World, count: usize, expires_in: SignedDuration) -> Batch {
     world.fill(count).await;
     let request = PlanRequest {
         via: Provider::Ghl,
+        expires_in,
         ..World::request()
     };
     let plan = plan::plan(&*world.store, &request).await.unwrap();
@@ -135,4 +146,88 @@ async fn after_an_hour_of_waiting_the_rest_is_told_when_and_stays_approved() {
     }
     let plan = plan::plan(&*world.store, &World::request()).await.unwrap();
     assert_eq!(plan.offered.len(), 90 - sent);
+}
+
+#[tokio::test]
+async fn nothing_waits_for_a_time_at_which_the_approval_has_ended() {
+    let world = worlds_with_our_time(1).remove(0);
+    let batch = letters_for(&world, 6, SignedDuration::from_hours(1)).await;
+    world.clock.advance(SignedDuration::from_mins(58));
+    let ends: Timestamp = batch.expires_at.parse().unwrap();
+    let (operator, channel) = operator(&world);
+    let second = SignedDuration::from_secs(1);
+    let report = run(&world, &operator, &batch, second, async || {}).await;
+    let entries = ledger::of_batch(&*world.store, &batch.id).await.unwrap();
+    for entry in &entries {
+        assert!(entry.intended_at.parse::<Timestamp>().unwrap() <= ends);
+    }
+    assert_eq!(report.status, BatchStatus::Partial);
+    let sent = channel.received().len();
+    assert!((1..=3).contains(&sent), "{sent}");
+    assert_eq!(entries.len(), sent);
+    let plan = plan::plan(&*world.store, &World::request()).await.unwrap();
+    assert_eq!(plan.offered.len(), 6 - sent, "the rest stays approved");
+}
+
+/// A day and an hour go by after the first claim.
+#[derive(Debug)]
+struct Later(Arc<TestClock>);
+
+#[async_trait]
+impl Between for Later {
+    async fn commit(
+        &self,
+        store: &dyn StateStore,
+        txns: &[Txn],
+    ) -> Result<Vec<CommitOutcome>, StoreError> {
+        let outcomes = store.commit_many(txns).await?;
+        let is_touch = |write: &Write| matches!(write, Write::Put { key, .. } if key.as_str().starts_with("caio:touch:"));
+        if txns.iter().flat_map(|txn| &txn.writes).any(is_touch) {
+            self.0.advance(SignedDuration::from_hours(25));
+        }
+        Ok(outcomes)
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_claimed_once_the_approval_has_ended() {
+    for world in worlds_with_our_time(1) {
+        let batch = world.approved(4).await;
+        let mut operator = world.operator("one");
+        operator.store = Wrapped::new(&world.store, &Arc::new(Later(world.clock.clone())));
+        operator.lease = SignedDuration::from_hours(30);
+        let report = operator.execute(&batch.id, Motion::Outbound).await.unwrap();
+        let stopped = report.stopped.unwrap();
+        assert!(stopped.contains("expired"), "{stopped}");
+        assert_eq!(report.status, BatchStatus::Partial);
+        let entries = ledger::of_batch(&*world.store, &batch.id).await.unwrap();
+        assert_eq!(
+            (entries.len(), world.received().len()),
+            (1, 1),
+            "{}",
+            world.store
+        );
+        let plan = plan::plan(&*world.store, &World::request()).await.unwrap();
+        assert_eq!(plan.offered.len(), 3, "the rest stays approved");
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_was_taken_over_waits_for_nothing() {
+    let world = worlds_with_our_time(1).remove(0);
+    let batch = letters(&world, 2).await;
+    let (mut operator, channel) = operator(&world);
+    // No time passes; the lease is looked at every 20 ms.
+    operator.lease = SignedDuration::from_millis(60);
+    let lease = records::executor_lease(&batch.id);
+    let taken = async || {
+        if channel.received().len() == 1 {
+            world.commit(vec![Write::Delete(lease.clone())]).await;
+        }
+    };
+    let run = run(&world, &operator, &batch, SignedDuration::ZERO, taken);
+    let report = tokio::time::timeout(Duration::from_mins(1), run).await;
+    let stopped = report.unwrap().stopped.unwrap();
+    assert!(stopped.contains("lease was lost"), "{stopped}");
+    assert_eq!(channel.received().len(), 1);
 }
