@@ -19,7 +19,7 @@ use super::News;
 use crate::http::problem::{Problem, ProblemDocument, Result};
 use crate::http::service::Service;
 
-/// Events that are told again to somebody who comes back.
+/// Events that are read at a time for somebody who comes back.
 const AGAIN: usize = 500;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Service>> {
@@ -32,6 +32,8 @@ struct Listener {
     holder: Option<caio_dispatch::access::Holder>,
     standing: std::array::IntoIter<News, 2>,
     missed: std::vec::IntoIter<Event>,
+    /// The last page of what was missed was full: there may be more behind it.
+    has_more: bool,
     seen: Option<String>,
     news: broadcast::Receiver<Arc<News>>,
     ends: watch::Receiver<bool>,
@@ -78,6 +80,7 @@ async fn events(
     let listener = Listener {
         standing: super::standing(&*service.store).await?.into_iter(),
         seen: missed.last().map(Event::place),
+        has_more: missed.len() == AGAIN,
         missed: missed.into_iter(),
         news,
         ends: service.live.ends.subscribe(),
@@ -96,6 +99,15 @@ pub(super) fn full() -> Problem {
 
 async fn next(mut listener: Listener) -> Option<(Result<Sent, Infallible>, Listener)> {
     let first = listener.standing.next();
+    if first.is_none() && listener.has_more && listener.missed.len() == 0 {
+        // Whoever is cut off here comes back and says what was seen last.
+        let from = listener.seen.clone()?;
+        let page = history::since(&*listener.service.store, &from, AGAIN).await;
+        let page = page.ok()?;
+        listener.has_more = page.len() == AGAIN;
+        listener.seen = page.last().map(Event::place).or(Some(from));
+        listener.missed = page.into_iter();
+    }
     if let Some(news) = first.or_else(|| listener.missed.next().map(News::Event)) {
         return Some((Ok(sent(&news)), listener));
     }

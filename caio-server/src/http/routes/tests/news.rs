@@ -7,6 +7,8 @@ use axum::http::Request;
 use caio_core::access::Role;
 use caio_core::draft::DraftStatus;
 use caio_dispatch::access::Tickets;
+use caio_dispatch::history::Event;
+use caio_state::{StateStoreExt, Txn, TxnId};
 use http_body_util::BodyExt;
 use tower::ServiceExt;
 
@@ -32,6 +34,43 @@ async fn a_ticket_opens_one_socket() {
     assert!(tickets.take("other").await.unwrap().is_none());
     let plain = world.get(&kim, "/ws").await;
     assert!(plain.status.is_client_error(), "{plain:?}");
+}
+
+#[tokio::test]
+async fn whoever_comes_back_is_told_all_that_was_missed_however_much() {
+    let world = World::new();
+    let kim = world.token("kim", Role::Viewer).await;
+    let now = world.service.context.clock.now();
+    let writes = (0..1203).flat_map(|number| {
+        let id = format!("missed{number:04}");
+        Event::new(&id, now, "test", "planted", "x")
+            .writes()
+            .unwrap()
+    });
+    let txn = Txn {
+        id: TxnId("missed".to_owned()),
+        guards: Vec::new(),
+        writes: writes.collect(),
+    };
+    world.service.store.commit_surely(&txn).await.unwrap();
+    let request = Request::get("/api/events")
+        .header("X-Dashboard-Token", &kim)
+        .header("Last-Event-ID", "missed0000")
+        .body(Body::empty());
+    let response = world.app.clone().oneshot(request.unwrap()).await.unwrap();
+    let mut body = response.into_body();
+    let mut next = async || {
+        let frame = body.frame().await.unwrap().unwrap();
+        String::from_utf8(frame.into_data().unwrap().to_vec()).unwrap()
+    };
+    let stands = (next().await, next().await);
+    assert!(stands.1.contains("event: pending"), "{stands:?}");
+    world.service.live.end();
+    for number in 1..1203 {
+        let told = next().await;
+        let id = format!("id: missed{number:04}\n");
+        assert!(told.contains(&id), "{id}: {told}");
+    }
 }
 
 #[tokio::test]
