@@ -91,6 +91,17 @@ pub async fn recent(store: &dyn StateStore, limit: usize) -> Result<Vec<LiveRun>
     Ok(runs)
 }
 
+/// The live run of a batch, if one has taken it.
+pub async fn of_batch(store: &dyn StateStore, id: &str) -> Result<Option<LiveRun>> {
+    let batch = batches::one(store, id).await?;
+    let begun = batch.execution.as_ref().map(|it| it.started_at.clone());
+    let Some(started_at) = begun.filter(|_| TAKEN.contains(&batch.status)) else {
+        return Ok(None);
+    };
+    let entries = ledger::of_batch(store, id).await?;
+    Ok(Some(run(started_at, batch, &entries)))
+}
+
 /// What today has seen.
 pub async fn today(store: &dyn StateStore, now: Timestamp, zone: &TimeZone) -> Result<Today> {
     let date = business_day(now, zone);

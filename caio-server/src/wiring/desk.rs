@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use caio_core::terms::{Mode, Motion, Provider};
 use caio_dispatch::campaigns::{Campaigns, Desk};
-use caio_dispatch::operator::Gate;
 use caio_state::StateStore;
 
 use super::Context;
-use super::executing::verifying;
+use super::executing::{gate, verifying};
 use super::verdict::inputs;
 use crate::exit::{Exit, Failure, Result};
 
@@ -42,10 +41,7 @@ pub(crate) async fn desk(
         clock: Arc::clone(&context.clock),
         ids: Arc::clone(&context.ids),
         keys,
-        gate: Gate {
-            inputs,
-            brake: Arc::new(context.brake()),
-        },
+        gate: gate(context, inputs),
         coexist: context.coexist()?,
         by,
     })

@@ -73,6 +73,14 @@ pub(crate) async fn asking(context: &Context, store: Arc<dyn StateStore>) -> Res
     operator(context, store, &policy, inputs, context.channels(None)?)
 }
 
+/// The safety layers, and what stops this process.
+pub(super) fn gate(context: &Context, inputs: Inputs) -> Gate {
+    Gate {
+        inputs,
+        brake: Arc::new(context.brake()),
+    }
+}
+
 /// The operator over these channels, for all tiers that may go now.
 pub(crate) fn operator(
     context: &Context,
@@ -88,10 +96,7 @@ pub(crate) fn operator(
         clock: Arc::clone(&context.clock),
         ids: Arc::clone(&context.ids),
         keys,
-        gate: Gate {
-            inputs,
-            brake: Arc::new(context.brake()),
-        },
+        gate: gate(context, inputs),
         limits: policy.limits.clone(),
         tiers: policy.ramp.tier.into_iter().collect(),
         run_limit: None,

@@ -193,8 +193,7 @@ async fn run(service: &Service, who: &Principal, dry_run: bool, motion: Motion) 
 
 /// What a run did, as the ledger has it.
 async fn of_run(service: &Service, report: Report, ran: RunReport) -> Result<Report> {
-    let recent = runs::recent(&*service.store, usize::MAX).await?;
-    let found = recent.into_iter().find(|it| it.batch == ran.batch);
+    let found = runs::of_batch(&*service.store, &ran.batch).await?;
     let mut report = found.map_or(report, Report::from);
     report.errors.extend(ran.stopped);
     let failed = ran.items.iter().filter(|it| it.state != "accepted");
