@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import caio_py
@@ -129,6 +129,8 @@ def test_compat_of_a_dict_is_compat_of_its_json(lead):
 
 @settings(max_examples=600, deadline=None)
 @given(plain_leads())
+@example({"contact": {"work_email": "Kim@Acorn.example.com"}, "intent": []})
+@example({"contact": ["kim@acorn.example.com"]})
 def test_a_dict_is_scored_as_its_json_is(lead):
     quick = answer(caio_py.segment_lead, lead)
     assert same(quick, answer(caio_py.segment_lead, instance(lead)))

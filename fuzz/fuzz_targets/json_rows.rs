@@ -1,11 +1,13 @@
-//! Any bytes, read as rows: it ends, says the same at every pace, and numbers only go up.
+//! Any bytes, read as rows: it ends, says the same at every pace, and numbers only go up. The quick
+//! reader of a line says what the forgiving one says.
 #![no_main]
 
 use std::io::Read;
 
-use caio_core::record::{FieldMap, Record};
+use caio_core::record::{FieldMap, Record, lead_of_json};
 use caio_dispatch::source::{Input, RowData, RowReader};
 use libfuzzer_sys::fuzz_target;
+use serde_json::{Map, Value};
 
 struct Drip(std::io::Cursor<Vec<u8>>, usize);
 
@@ -47,7 +49,19 @@ fn rows(data: &[u8], step: usize) -> Vec<String> {
     }
 }
 
+fn quick_is_forgiving(line: &str) {
+    let fields = FieldMap::default();
+    let forgiving = match serde_json::from_str::<Map<String, Value>>(line) {
+        Ok(object) => Record::from_object(&object).to_lead(&fields).map_err(Some),
+        Err(_) => Err(None),
+    };
+    assert_eq!(lead_of_json(line, &fields), forgiving);
+}
+
 fuzz_target!(|data: &[u8]| {
+    if let Ok(text) = std::str::from_utf8(data) {
+        text.lines().for_each(quick_is_forgiving);
+    }
     let data = [if data.first() == Some(&b'{') { &b""[..] } else { b"[" }, data].concat();
     assert_eq!(rows(&data, 1 << 16), rows(&data, 3));
 });

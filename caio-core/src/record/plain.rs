@@ -4,8 +4,10 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 
-use serde::de::{Error, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::values::{Cell, Remarks, domain};
@@ -30,11 +32,11 @@ pub struct PlainRow<'a> {
     pub source_type: Option<Text<'a>>,
     #[serde(borrow, default)]
     pub source_name: Option<Text<'a>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "object")]
     pub company: PlainCompany<'a>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     pub intent: PlainIntent,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "object")]
     pub contact: PlainContact<'a>,
 }
 
@@ -83,6 +85,24 @@ pub struct PlainContact<'a> {
     pub work_email: Text<'a>,
 }
 
+/// A value that is written as an object: what is derived takes an array of the members' values as well.
+fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    struct Members<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<T, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(members))
+        }
+    }
+    deserializer.deserialize_map(Members(PhantomData))
+}
+
 /// A text, left where it stands unless it holds escapes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Text<'a>(pub Cow<'a, str>);
@@ -114,7 +134,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
 impl<'a> PlainRow<'a> {
     /// The row, if the text has this very shape.
     pub(super) fn of_json(text: &'a str) -> Option<Self> {
-        serde_json::from_str(text).ok()
+        let mut reader = serde_json::Deserializer::from_str(text);
+        let row = object(&mut reader).ok()?;
+        reader.end().is_ok().then_some(row)
     }
 
     /// Whether the forgiving way would say the same: it looks elsewhere for an address where this one

@@ -231,4 +231,33 @@ proptest! {
         let long = Record::from_object(row.as_object().unwrap()).to_lead(&map).map_err(Some);
         prop_assert_eq!(lead_of_json(&row.to_string(), &map), long);
     }
+
+    #[test]
+    fn a_part_that_is_no_object_is_read_the_long_way(
+        row in plain_row(),
+        part in prop::sample::select(vec!["company", "intent", "contact"]),
+        instead in prop_oneof![
+            Just(json!([])),
+            Just(json!(["kim@example.com"])),
+            Just(json!(["Acorn", "acorn.example", 12, "SaaS", [], 1.5])),
+            Just(json!([1, 2, 3, true, 90])),
+            Just(json!(null)),
+            Just(json!("kim@example.com")),
+        ],
+    ) {
+        let map = FieldMap::default();
+        let mut row = row;
+        row[part] = instead;
+        let long = Record::from_object(row.as_object().unwrap()).to_lead(&map).map_err(Some);
+        prop_assert_eq!(lead_of_json(&row.to_string(), &map), long);
+    }
+}
+
+#[test]
+fn an_array_of_a_rows_values_is_no_row() {
+    let text =
+        r#"["lead_1","Kim Doe","CEO",null,null,null,{},{},{"work_email":"kim@example.com"}]"#;
+    assert_eq!(lead_of_json(text, &FieldMap::default()), Err(None));
+    let twice = r#"{"contact":{"work_email":"kim@example.com"}} {}"#;
+    assert_eq!(lead_of_json(twice, &FieldMap::default()), Err(None));
 }
