@@ -83,10 +83,13 @@ fn a_run_that_is_killed_between_two_calls_is_finished_by_the_next() {
         on_each_store(|store| {
             let what = format!("{point} {store}");
             let sandbox = Sandbox::start();
-            let place = routed(&sandbox, store).variable("CAIO_LEASE_MS", "300");
+            let place = routed(&sandbox, store);
             let id = invitations(&place);
             let mut command = place.command(LIVE);
-            command.env("CAIO_KILL_AT", point);
+            // Whoever goes on waits for the end of this lease, and keeps its own while others use the machine.
+            command
+                .env("CAIO_KILL_AT", point)
+                .env("CAIO_LEASE_MS", "2000");
             let killed = command.output().unwrap();
             assert_eq!(killed.status.code(), None, "{what}: it was killed");
             let mut report = place.run(&[LIVE, &["--json"]].concat());
