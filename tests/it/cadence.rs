@@ -115,10 +115,18 @@ fn scenario_15_a_live_run_without_a_batch_makes_a_pending_one_and_sends_nothing(
     for who in ["kim@acme.example.com", "lou@acme.example.com"] {
         place.expect(0, &[&["cadence", "enroll", who], &sent_at[..]].concat());
     }
-    place.json(0, &["cadence", "draft"]);
+    let live = ["dispatch", "--live", "--motion", "cadence"];
+    // What is due is written on the way, and waits for a reviewer: so there is no batch yet.
+    let unread = place.expect(4, &live);
+    assert!(
+        unread.err.contains("no approved draft may go"),
+        "{}",
+        unread.err
+    );
+    let drafts = place.json(0, &["drafts", "list"])["drafts"].clone();
+    assert_eq!(drafts.as_array().unwrap().len(), 2, "{drafts}");
     place.expect(0, &["drafts", "approve", "--all", "--yes"]);
     let before = sandbox.control("GET", "state", None).1;
-    let live = ["dispatch", "--live", "--motion", "cadence"];
     // A stop keeps even the batch from being made.
     place.expect(0, &["stop"]);
     place.expect(4, &live);

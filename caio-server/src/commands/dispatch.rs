@@ -97,12 +97,13 @@ async fn propose(context: &Context, args: &DispatchArgs) -> Result<()> {
         expires_hours: None,
     };
     let store = context.open(Access::ReadWrite)?;
-    if let Ok(batch) = context.propose(&*store, context.by()?, &asked).await? {
-        let (id, digest) = (&batch.id, &batch.digest);
-        context.printer.note(&format!(
+    let proposed = context.propose(&*store, context.by()?, &asked).await?;
+    context.printer.note(&match proposed {
+        Ok(Batch { id, digest, .. }) => format!(
             "batch {id} waits for approval: caio batch show {id}, then caio batch approve {id} --digest {digest}"
-        ));
-    }
+        ),
+        Err(why) => why,
+    });
     Ok(())
 }
 

@@ -1,10 +1,12 @@
 //! Batches as the command line and the service make them: within limits and ramp, of what may go now.
 
+use std::collections::BTreeMap;
+
 use caio_core::batch::{Batch, BatchLimits};
 use caio_core::terms::{Motion, Provider, Tier};
 use caio_dispatch::batches::Batches;
 use caio_dispatch::notify;
-use caio_dispatch::plan::{self, Plan, PlanRequest};
+use caio_dispatch::plan::{self, Plan, PlanRequest, RefusedDraft};
 use caio_dispatch::policy::{self, Policy};
 use caio_state::StateStore;
 use jiff::SignedDuration;
@@ -82,7 +84,8 @@ impl Context {
     }
 
     /// A batch that waits for approval, for whoever asked to send while none is approved; the inner
-    /// error is why there is none.
+    /// error is why there is none. The follow-ups that are due are written first: they wait for a
+    /// reviewer.
     ///
     /// # Errors
     /// When the store fails, or the batch cannot be made for another reason than that nothing may go.
@@ -92,6 +95,7 @@ impl Context {
         by: &str,
         asked: &AskedBatch,
     ) -> Result<std::result::Result<Batch, String>> {
+        self.write_due(store, by, asked.motion).await?;
         match self.create_batch(store, by, asked).await {
             Ok((batch, _)) => Ok(Ok(batch)),
             Err(Failure {
@@ -135,18 +139,64 @@ fn empty(request: &PlanRequest, plan: &Plan) -> Failure {
         (_, Some(tier)) => format!("only {tier} may go now; `caio drafts approve` some of those"),
         (_, None) => "`caio drafts approve` some first".to_owned(),
     };
-    let left: Vec<String> = plan
-        .refused
-        .iter()
-        .map(|it| {
-            format!(
-                "; {} to {}: {}",
-                it.draft,
-                it.recipient,
-                it.reasons.join(", ")
-            )
-        })
-        .collect();
     let message = "no approved draft may go now, so there is no batch";
-    Failure::new("batch.empty", format!("{message}{}", left.concat())).hint(hint)
+    Failure::new(
+        "batch.empty",
+        format!("{message}{}", summary(&plan.refused)),
+    )
+    .hint(hint)
+}
+
+/// Why drafts may not go, the most frequent reasons first, each with how many it keeps and one of them.
+fn summary(refused: &[RefusedDraft]) -> String {
+    const REASONS: usize = 5;
+    let mut by_reason: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for it in refused {
+        let drafts = by_reason.entry(it.reasons.join(", ")).or_default();
+        drafts.push(&it.draft);
+    }
+    let mut groups: Vec<_> = by_reason.into_iter().collect();
+    groups.sort_by_key(|(_, drafts)| std::cmp::Reverse(drafts.len()));
+    let rest: usize = groups.iter().skip(REASONS).map(|it| it.1.len()).sum();
+    let mut text = String::new();
+    for (reason, drafts) in groups.iter().take(REASONS) {
+        match &drafts[..] {
+            [one] => text.push_str(&format!("; {one}: {reason}")),
+            several => text.push_str(&format!(
+                "; {} drafts such as {}: {reason}",
+                several.len(),
+                several[0]
+            )),
+        }
+    }
+    if rest > 0 {
+        text.push_str(&format!("; {rest} for other reasons"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use caio_core::EmailKey;
+
+    use super::*;
+
+    #[test]
+    fn reasons_are_counted_and_name_nobody() {
+        let refused = |draft: usize, reason: String| RefusedDraft {
+            draft: format!("draft_{draft}"),
+            recipient: EmailKey::parse("kim@example.com").unwrap(),
+            reasons: vec![reason],
+        };
+        let mut all: Vec<_> = (0..1000)
+            .map(|it| refused(it, "written to".into()))
+            .collect();
+        assert_eq!(summary(&all), "; 1000 drafts such as draft_0: written to");
+        all.extend((0..9).map(|it| refused(2000 + it, format!("reason {it}"))));
+        let text = summary(&all);
+        assert!(text.contains("; draft_2000: reason 0; "), "{text}");
+        assert!(text.ends_with("; 5 for other reasons"), "{text}");
+        assert!(!text.contains("example.com"), "{text}");
+        assert_eq!(summary(&[]), "");
+    }
 }

@@ -146,9 +146,6 @@ async fn run(service: &Service, who: &Principal, dry_run: bool, motion: Motion) 
                 limit: None,
                 expires_hours: None,
             };
-            context
-                .write_due(&*service.store, &who.name, motion)
-                .await?;
             match context.propose(&*service.store, &who.name, &new).await? {
                 Ok(batch) => {
                     report.errors.push(format!(
