@@ -69,24 +69,11 @@ fn filled(path: &str) -> String {
     parts.collect::<Vec<_>>().join("/")
 }
 
-/// A session of a token's bearer, as the text of a cookie.
-fn session(service: &Service, token: &str) -> String {
-    let form = format!("token={token}");
-    let headers = [("Content-Type", "application/x-www-form-urlencoded")];
-    let reply = service.send("POST", "/login", &headers, &form);
-    assert_eq!(reply.status, 303, "{reply:?}");
-    let cookie = reply.header("set-cookie");
-    for word in ["HttpOnly", "Secure", "SameSite=Strict", "Path=/"] {
-        assert!(cookie.contains(word), "{cookie}");
-    }
-    cookie.split(';').next().unwrap().to_owned()
-}
-
 #[test]
 fn every_route_lets_in_whom_it_names_and_nobody_else() {
     let service = Service::start();
     let tokens: Vec<String> = ROLES.iter().map(|role| service.token(role, role)).collect();
-    let sessions: Vec<String> = tokens.iter().map(|it| session(&service, it)).collect();
+    let sessions: Vec<String> = tokens.iter().map(|it| service.log_in(it)).collect();
     let expired = {
         let made = service
             .place
@@ -236,7 +223,7 @@ fn no_form_of_request_leaves_a_secret_or_an_address_in_the_log() {
     let key = key.as_str().unwrap().to_owned();
     let mut service = Service::over(place);
     let stored = service.token("kim", "admin");
-    let cookie = session(&service, &stored);
+    let cookie = service.log_in(&stored);
     let session = cookie.split_once('=').unwrap().1.to_owned();
     let wrong = "wrong-token-that-somebody-mistyped";
     let bearer = |it: &str| format!("Bearer {it}");
@@ -331,7 +318,7 @@ fn a_revoked_token_ends_its_sessions_without_a_restart() {
         .place
         .json(0, &["token", "create", "kim", "--role", "viewer"]);
     let secret = made["secret"].as_str().unwrap();
-    let cookie = session(&service, secret);
+    let cookie = service.log_in(secret);
     let both = |service: &Service| {
         let by_token = service.send("GET", "/openapi.json", &[("X-Dashboard-Token", secret)], "");
         let by_cookie = service.send("GET", "/openapi.json", &[("Cookie", &cookie)], "");
@@ -346,7 +333,7 @@ fn a_revoked_token_ends_its_sessions_without_a_restart() {
 #[test]
 fn a_session_ends_with_the_token_of_the_environment_and_by_logging_out() {
     let mut service = Service::start();
-    let cookie = session(&service, TOKEN);
+    let cookie = service.log_in(TOKEN);
     let status = |service: &Service, cookie: &str| {
         service
             .send("GET", "/openapi.json", &[("Cookie", cookie)], "")
@@ -355,7 +342,7 @@ fn a_session_ends_with_the_token_of_the_environment_and_by_logging_out() {
     assert_eq!(status(&service, &cookie), 200);
     service.restart();
     assert_eq!(status(&service, &cookie), 200, "a restart ends no session");
-    let other = session(&service, TOKEN);
+    let other = service.log_in(TOKEN);
     assert_eq!(
         service
             .send("POST", "/logout", &[("Cookie", &other)], "")
@@ -372,7 +359,7 @@ fn a_session_ends_with_the_token_of_the_environment_and_by_logging_out() {
 #[test]
 fn a_page_of_another_site_cannot_act_through_a_session() {
     let service = Service::start();
-    let cookie = session(&service, TOKEN);
+    let cookie = service.log_in(TOKEN);
     let from = |headers: &[(&str, &str)]| {
         let mut all = vec![("Cookie", cookie.as_str())];
         all.extend_from_slice(headers);

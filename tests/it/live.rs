@@ -17,12 +17,11 @@ type Socket = WebSocket<TcpStream>;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn ticket(service: &Service, token: &str) -> String {
-    let given = service.send(
-        "POST",
-        "/api/ws-ticket",
-        &[("X-Dashboard-Token", token)],
-        "",
-    );
+    ticket_by(service, ("X-Dashboard-Token", token))
+}
+
+fn ticket_by(service: &Service, credential: (&str, &str)) -> String {
+    let given = service.send("POST", "/api/ws-ticket", &[credential], "");
     assert_eq!(given.status, 201, "{given:?}");
     given.json()["ticket"].as_str().unwrap().to_owned()
 }
@@ -166,6 +165,24 @@ fn a_token_that_is_revoked_ends_its_socket_and_its_stream_and_no_others() {
 }
 
 #[test]
+fn who_logs_out_hears_no_more_and_who_came_in_otherwise_does() {
+    let service = Service::start();
+    let (cookie, another) = (service.log_in(TOKEN), service.log_in(TOKEN));
+    let by_session = ("Cookie", cookie.as_str());
+    let mut socket = open(&service, &ticket_by(&service, by_session), None).unwrap();
+    let mut stream = Stream::open_by(&service, by_session, None);
+    hear(&mut socket);
+    stream.hear("stop");
+    let mut other = Stream::open_by(&service, ("Cookie", &another), None);
+    let out = service.send("POST", "/logout", &[by_session], "");
+    assert_eq!(out.status, 303);
+    assert_eq!(closed(&mut socket), 4401);
+    assert!(stream.ends(), "the stream goes on");
+    service.place.expect(0, &["stop", "--reason", "lunch"]);
+    while other.hear("stop").data != json!({ "stopped": true }) {}
+}
+
+#[test]
 fn as_many_as_there_are_places_may_listen_and_a_place_that_is_left_is_free() {
     let service = Service::start();
     let mut sockets: Vec<Socket> = (0..32)
@@ -258,12 +275,18 @@ struct Heard {
 
 impl Stream {
     fn open(service: &Service, token: &str, last: Option<&str>) -> Self {
+        Self::open_by(service, ("X-Dashboard-Token", token), last)
+    }
+
+    fn open_by(service: &Service, credential: (&str, &str), last: Option<&str>) -> Self {
         let mut stream = TcpStream::connect(&service.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let last = last.map(|it| format!("Last-Event-ID: {it}\r\n"));
         let request = format!(
-            "GET /api/events HTTP/1.1\r\nHost: {}\r\nX-Dashboard-Token: {token}\r\n{}\r\n",
+            "GET /api/events HTTP/1.1\r\nHost: {}\r\n{}: {}\r\n{}\r\n",
             service.address,
+            credential.0,
+            credential.1,
             last.unwrap_or_default()
         );
         stream.write_all(request.as_bytes()).unwrap();

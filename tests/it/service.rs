@@ -154,6 +154,19 @@ impl Service {
             .json(0, &["token", "create", name, "--role", role]);
         made["secret"].as_str().unwrap().to_owned()
     }
+
+    /// A session of a token's bearer, as the text of a cookie.
+    pub(crate) fn log_in(&self, token: &str) -> String {
+        let form = format!("token={token}");
+        let headers = [("Content-Type", "application/x-www-form-urlencoded")];
+        let reply = self.send("POST", "/login", &headers, &form);
+        assert_eq!(reply.status, 303, "{reply:?}");
+        let cookie = reply.header("set-cookie");
+        for word in ["HttpOnly", "Secure", "SameSite=Strict", "Path=/"] {
+            assert!(cookie.contains(word), "{cookie}");
+        }
+        cookie.split(';').next().unwrap().to_owned()
+    }
 }
 
 impl Drop for Service {

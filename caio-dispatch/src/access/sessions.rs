@@ -51,6 +51,13 @@ pub struct Session {
     pub expires_at: String,
 }
 
+impl Session {
+    /// Whether it has not ended by time. An end that cannot be read has passed.
+    pub(super) fn has_time(&self, now: Timestamp) -> bool {
+        self.expires_at.parse().is_ok_and(|at: Timestamp| now < at)
+    }
+}
+
 /// Sessions in the store.
 #[derive(Debug, Clone, Copy)]
 pub struct Sessions<'a> {
@@ -93,11 +100,7 @@ impl Sessions<'_> {
             return Ok(None);
         };
         let now = self.clock.now();
-        let has_time = session
-            .expires_at
-            .parse()
-            .is_ok_and(|at: Timestamp| now < at);
-        if !has_time {
+        if !session.has_time(now) {
             return Ok(None);
         }
         if let Holder::Token { id } = &session.holder {

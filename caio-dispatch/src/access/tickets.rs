@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use super::{Holder, Token, secret};
+use super::{Entry, secret};
 use crate::error::Result;
 use crate::records;
 use crate::transition::commit;
@@ -24,7 +24,7 @@ pub struct Ticket {
     /// What they may do.
     pub role: Role,
     /// What they came in with; the socket ends when that opens nothing any more.
-    pub holder: Option<Holder>,
+    pub entry: Entry,
     /// When it can no longer be used.
     pub until: Timestamp,
 }
@@ -42,17 +42,12 @@ pub struct Tickets<'a> {
 
 impl Tickets<'_> {
     /// Gives one out.
-    pub async fn give(
-        &self,
-        name: &str,
-        role: Role,
-        holder: Option<Holder>,
-    ) -> Result<SecretString> {
+    pub async fn give(&self, name: &str, role: Role, entry: Entry) -> Result<SecretString> {
         let text = secret(self.ids);
         let ticket = Ticket {
             name: name.to_owned(),
             role,
-            holder,
+            entry,
             until: self.clock.now() + LIFETIME,
         };
         let write = Write::Put {
@@ -75,18 +70,4 @@ impl Tickets<'_> {
         let is_good = outcome == CommitOutcome::Committed && self.clock.now() < ticket.until;
         Ok(is_good.then_some(ticket))
     }
-}
-
-/// Whether what somebody came in with still opens something at `now`. The environment's token lives
-/// as long as the process.
-pub async fn stands(
-    store: &dyn StateStore,
-    holder: Option<&Holder>,
-    now: Timestamp,
-) -> Result<bool> {
-    let Some(Holder::Token { id }) = holder else {
-        return Ok(true);
-    };
-    let token = store.get_json::<Token>(&records::token(id)).await?;
-    Ok(token.is_some_and(|(token, _)| token.is_valid(now)))
 }

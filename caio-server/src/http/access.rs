@@ -15,7 +15,7 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Redirect, Response};
 use caio_core::access::Role;
-use caio_dispatch::access::Holder;
+use caio_dispatch::access::Entry;
 
 use super::problem::Problem;
 use super::service::Service;
@@ -30,8 +30,8 @@ pub(crate) struct Principal {
     pub(crate) name: String,
     /// What they may do.
     pub(crate) role: Role,
-    /// What they came in with; `None` where everybody comes in.
-    pub(crate) holder: Option<Holder>,
+    /// What they came in with.
+    pub(crate) entry: Entry,
 }
 
 impl<S: Sync> FromRequestParts<S> for Principal {

@@ -5,17 +5,19 @@ mod stream;
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use caio_core::batch::BatchStatus;
 use caio_core::draft::DraftStatus;
 use caio_core::time::rfc3339;
-use caio_dispatch::access::Holder;
+use caio_dispatch::access::Entry;
 use caio_dispatch::history::{self, Event};
-use caio_dispatch::{DispatchError, access, batches, review};
+use caio_dispatch::{DispatchError, batches, review};
 use caio_state::{StateStore, stop};
 use jiff::SignedDuration;
 use serde::Serialize;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, broadcast, watch};
+use tokio::time::{Interval, MissedTickBehavior, interval};
 use utoipa_axum::router::OpenApiRouter;
 
 use super::service::Service;
@@ -29,6 +31,9 @@ const BACKLOG: usize = 512;
 
 /// Events read at a time.
 const PAGE: usize = 500;
+
+/// How often what a listener came in with is looked at again.
+const PULSE: Duration = Duration::from_secs(5);
 
 /// How long an event may arrive behind a later one: instances have clocks of their own.
 const LATE: SignedDuration = SignedDuration::from_secs(5);
@@ -161,15 +166,25 @@ async fn pending(store: &dyn StateStore) -> Result<Pending, DispatchError> {
     })
 }
 
-/// Whether a listener may hear more: who came in with a token that was revoked just now may not.
-async fn stands(service: &Service, holder: Option<&Holder>, news: &News) -> bool {
-    match (news, holder) {
-        (News::Event(event), Some(Holder::Token { id }))
-            if event.kind == "token.revoked" && event.subject == *id =>
-        {
-            let now = service.context.clock.now();
-            let stands = access::stands(&*service.store, holder, now).await;
-            stands.unwrap_or(false)
+/// When what a listener came in with is looked at again.
+fn pulse() -> Interval {
+    let mut pulse = interval(PULSE);
+    pulse.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    pulse
+}
+
+/// Whether a listener may hear more: its session has not ended, its token was not revoked and has time.
+async fn stands(service: &Service, entry: &Entry) -> bool {
+    let now = service.context.clock.now();
+    let stands = entry.stands(&*service.store, now).await;
+    stands.unwrap_or(false)
+}
+
+/// Whether a listener may hear this: who came in with a token that was revoked just now may not.
+async fn may_hear(service: &Service, entry: &Entry, news: &News) -> bool {
+    match news {
+        News::Event(event) if event.kind == "token.revoked" && entry.rests_on(&event.subject) => {
+            stands(service, entry).await
         }
         _ => true,
     }

@@ -9,7 +9,7 @@ use axum::extract::ConnectInfo;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use caio_core::access::{Role, SecretDigest};
-use caio_dispatch::access::{self, Holder, Session, Sessions};
+use caio_dispatch::access::{self, Entry, Holder, Session, Sessions};
 use governor::clock::DefaultClock;
 use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
@@ -45,7 +45,7 @@ impl Environment {
         let principal = Arc::new(Principal {
             name: ENVIRONMENT.to_owned(),
             role: Role::Admin,
-            holder: Some(Holder::Environment { digest }),
+            entry: Entry::by(Holder::Environment { digest }),
         });
         Self { token, principal }
     }
@@ -136,7 +136,7 @@ impl Gate {
                 return Ok(Arc::new(Principal {
                     name,
                     role: Role::Admin,
-                    holder: None,
+                    entry: Entry::default(),
                 }));
             }
             Credential::None => return Err(unauthorized("access.missing", "a token is needed")),
@@ -167,7 +167,7 @@ impl Gate {
             Arc::new(Principal {
                 name: token.name,
                 role: token.role,
-                holder: Some(Holder::Token { id: token.id }),
+                entry: Entry::by(Holder::Token { id: token.id }),
             })
         }))
     }
@@ -194,7 +194,10 @@ impl Gate {
             Arc::new(Principal {
                 name: session.name,
                 role: session.role,
-                holder: Some(session.holder),
+                entry: Entry {
+                    holder: Some(session.holder),
+                    session: Some(SecretDigest::of(text).to_hex()),
+                },
             })
         }))
     }

@@ -10,17 +10,18 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::Response;
-use caio_dispatch::access::{Holder, TICKET_LIFETIME, Tickets, stands};
+use caio_dispatch::access::{Entry, TICKET_LIFETIME, Tickets};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::broadcast::error::RecvError;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::timeout;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::stream::full;
+use super::{may_hear, pulse, stands};
 use crate::http::access::Principal;
 use crate::http::cors::Origins;
 use crate::http::input::Asked;
@@ -34,11 +35,11 @@ const MOST: usize = 4 * 1024;
 /// How long a client may take to receive one message.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How often a client is told how the service is.
-const PULSE: Duration = Duration::from_secs(5);
-
 /// The caller may not listen, or may not any more.
 const UNAUTHORIZED: u16 = 4401;
+
+/// Why, to somebody who could come in before.
+const ENDED: &str = "the session ended, or the token was revoked or has expired";
 
 /// What the client sent is no JSON object.
 const BAD_DATA: u16 = 1003;
@@ -84,7 +85,7 @@ async fn ticket(
     who: Principal,
 ) -> Result<(StatusCode, Json<Given>)> {
     let given = tickets(&service)
-        .give(&who.name, who.role, who.holder)
+        .give(&who.name, who.role, who.entry)
         .await?;
     let ticket = given.expose_secret().to_owned();
     let expires_in = TICKET_LIFETIME.as_secs();
@@ -134,7 +135,7 @@ async fn open(
     Ok(upgrade.on_upgrade(move |socket| async move {
         let _place = place;
         match ticket {
-            Some(ticket) => serve(&service, ticket.holder, socket).await,
+            Some(ticket) => serve(&service, &ticket.entry, socket).await,
             None => close(socket, UNAUTHORIZED, "a fresh ticket is needed").await,
         }
     }))
@@ -155,24 +156,22 @@ fn is_ours(service: &Service, headers: &HeaderMap) -> Result<bool> {
     Ok(page.is_some() && page == host)
 }
 
-async fn serve(service: &Arc<Service>, holder: Option<Holder>, mut socket: WebSocket) {
+async fn serve(service: &Arc<Service>, entry: &Entry, mut socket: WebSocket) {
     let mut news = service.live.news.subscribe();
     let mut ends = service.live.ends.subscribe();
-    let mut pulse = interval(PULSE);
-    pulse.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut pulse = pulse();
     loop {
         let text = tokio::select! {
             _ = ends.changed() => return close(socket, GOING_AWAY, "the service ends").await,
             _ = pulse.tick() => {
-                let now = service.context.clock.now();
-                if !stands(&*service.store, holder.as_ref(), now).await.unwrap_or(false) {
-                    return close(socket, UNAUTHORIZED, "the token was revoked").await;
+                if !stands(service, entry).await {
+                    return close(socket, UNAUTHORIZED, ENDED).await;
                 }
                 Some(health(service).await)
             }
             found = news.recv() => match found {
-                Ok(news) if !super::stands(service, holder.as_ref(), &news).await => {
-                    return close(socket, UNAUTHORIZED, "the token was revoked").await;
+                Ok(news) if !may_hear(service, entry, &news).await => {
+                    return close(socket, UNAUTHORIZED, ENDED).await;
                 }
                 Ok(news) => serde_json::to_value(&*news).ok(),
                 // It was too slow for some: what it shows is told anew.

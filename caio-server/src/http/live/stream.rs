@@ -7,15 +7,17 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event as Sent, KeepAlive, Sse};
+use caio_dispatch::access::Entry;
 use caio_dispatch::history::{self, Event};
 use futures_util::stream::{self, Stream};
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
+use tokio::time::Interval;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::News;
+use super::{News, pulse};
 use crate::http::problem::{Problem, ProblemDocument, Result};
 use crate::http::service::Service;
 
@@ -29,7 +31,8 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Service>> {
 /// One listener.
 struct Listener {
     service: Arc<Service>,
-    holder: Option<caio_dispatch::access::Holder>,
+    entry: Entry,
+    pulse: Interval,
     standing: std::array::IntoIter<News, 2>,
     missed: std::vec::IntoIter<Event>,
     /// The last page of what was missed was full: there may be more behind it.
@@ -84,7 +87,8 @@ async fn events(
         missed: missed.into_iter(),
         news,
         ends: service.live.ends.subscribe(),
-        holder: who.holder,
+        entry: who.entry,
+        pulse: pulse(),
         service,
         _place: place,
     };
@@ -115,10 +119,16 @@ async fn next(mut listener: Listener) -> Option<(Result<Sent, Infallible>, Liste
         let news = tokio::select! {
             news = listener.news.recv() => news,
             _ = listener.ends.changed() => return None,
+            _ = listener.pulse.tick() => {
+                if super::stands(&listener.service, &listener.entry).await {
+                    continue;
+                }
+                return None;
+            }
         };
         // Whoever is too far behind comes back and says what was seen last.
         let news = news.ok()?;
-        if !super::stands(&listener.service, listener.holder.as_ref(), &news).await {
+        if !super::may_hear(&listener.service, &listener.entry, &news).await {
             return None;
         }
         if let (News::Event(event), Some(seen)) = (&*news, &listener.seen)

@@ -7,7 +7,7 @@ use axum::extract::{FromRequest, Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use caio_core::access::{Role, local_target};
-use caio_dispatch::access::{Holder, Sessions};
+use caio_dispatch::access::{self, Holder, Sessions};
 use minijinja::context;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
@@ -83,7 +83,7 @@ async fn log_in(State(service): State<Arc<Service>>, request: Request) -> Result
     let link = || Principal {
         name: service.context.by().unwrap_or("operator").to_owned(),
         role: Role::Admin,
-        holder: Some(Holder::Link),
+        entry: access::Entry::by(Holder::Link),
     };
     let found = if !code.is_empty() && service.gate.take_link(&code) {
         Some(Arc::new(link()))
@@ -107,7 +107,7 @@ async fn log_in(State(service): State<Arc<Service>>, request: Request) -> Result
             "That did not open anything. Look for a space or a missing character.",
         );
     };
-    let Some(holder) = principal.holder.clone() else {
+    let Some(holder) = principal.entry.holder.clone() else {
         return Err(Problem::internal(
             "login.holder",
             "a session rests on nothing",
