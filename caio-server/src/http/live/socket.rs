@@ -101,7 +101,8 @@ fn tickets(service: &Service) -> Tickets<'_> {
 }
 
 /// Opens a socket: the same news as `/api/events`, `health_update` every five seconds and on
-/// `{"type": "refresh"}`, `pong` to `{"type": "ping"}`. Without a good ticket it is closed with 4401.
+/// `{"type": "refresh"}`, `pong` to `{"type": "ping"}`. Without a good ticket it is closed with 4401, and
+/// once the session or token that the ticket was given for has ended.
 #[utoipa::path(
     get, path = "/ws", tag = "live", security(()), params(Opening),
     responses(

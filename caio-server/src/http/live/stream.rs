@@ -55,7 +55,7 @@ struct ServerSent {
 }
 
 /// What happens, as it happens: `event`, `stop` and `pending`. How `stop` and `pending` stand comes
-/// first, then, with `Last-Event-ID`, what was missed.
+/// first, then, with `Last-Event-ID`, what was missed. It ends with the session or token that opened it.
 #[utoipa::path(
     get, path = "/api/events", tag = "live", security(("token" = ["viewer"])),
     params(("Last-Event-ID" = Option<String>, Header, description = "The event that was seen last")),
