@@ -4,7 +4,7 @@ use caio_core::draft::{Draft, DraftStatus};
 use caio_core::signals::{self, Decay, Seen};
 use caio_core::time::rfc3339;
 use caio_core::{Clock, EmailKey, IdSource};
-use caio_state::{CommitOutcome, Guard, Key, StateStore, StateStoreExt, Version, Versioned, Write};
+use caio_state::{CommitOutcome, Guard, Key, StateStore, StateStoreExt, Versioned};
 use serde_json::{Map, Value, json};
 
 use crate::error::Result;
@@ -87,14 +87,11 @@ impl Silence<'_> {
                 data: Some(&data),
             },
         );
-        let is_ours = self.put(key, &document.version, &next).await?;
+        let guards = vec![Guard::Unchanged(key.clone(), document.version.clone())];
+        let writes = records::put_status(key, &Value::Object(next));
+        let outcome = commit(self.store, self.ids, guards, writes.into()).await?;
+        let is_ours = outcome == CommitOutcome::Committed;
         Ok(is_ours.then_some(Quiet { person, decay }))
-    }
-
-    async fn put(&self, key: &Key, version: &Version, record: &Map<String, Value>) -> Result<bool> {
-        let guard = Guard::Unchanged(key.clone(), version.clone());
-        let outcome = commit(self.store, self.ids, vec![guard], vec![write(key, record)?]).await?;
-        Ok(outcome == CommitOutcome::Committed)
     }
 
     /// Begins a record of signals for every lead that has a draft and none: pending, approved, or
@@ -152,8 +149,9 @@ impl Silence<'_> {
             data: None,
         };
         let next = signals::apply(None, &seen);
-        let guard = Guard::Absent(key.clone());
-        let outcome = commit(self.store, self.ids, vec![guard], vec![write(&key, &next)?]).await?;
+        let writes = records::put_status(&key, &Value::Object(next));
+        let guards = vec![Guard::Absent(key)];
+        let outcome = commit(self.store, self.ids, guards, writes.into()).await?;
         Ok(outcome == CommitOutcome::Committed)
     }
 
@@ -165,12 +163,4 @@ impl Silence<'_> {
             entries.find(|it| it.item.draft == draft && it.state == DeliveryState::Accepted);
         Ok(taken.and_then(|it| it.sent_at.or(it.settled_at)))
     }
-}
-
-fn write(key: &Key, record: &Map<String, Value>) -> Result<Write> {
-    Ok(Write::Put {
-        key: key.clone(),
-        value: serde_json::to_vec(record)?,
-        expires_in: None,
-    })
 }

@@ -172,12 +172,14 @@ impl Migrate<'_> {
         report.digest = hex(&digest.finalize());
         let mut statuses = Vec::new();
         for (person, status) in &hive.statuses {
+            let key = records::lead_status(person);
+            let [_, place] = records::put_status(&key, status);
             statuses.push(Wanted {
-                key: records::lead_status(person),
+                key,
                 value: serde_json::to_vec(status)?,
                 lives: None,
                 file: format!("lead_status of {person}"),
-                beside: Vec::new(),
+                beside: vec![place],
                 other: Other::Unite(united_status),
             });
         }
@@ -503,11 +505,7 @@ fn united_status(wanted: &Wanted, store: &[u8]) -> Vec<Write> {
     if united == kept {
         return Vec::new();
     }
-    vec![Write::Put {
-        key: wanted.key.clone(),
-        value: united.to_string().into_bytes(),
-        expires_in: None,
-    }]
+    records::put_status(&wanted.key, &united).into()
 }
 
 /// The first of each key: several records tell of the same message.

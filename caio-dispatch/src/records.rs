@@ -3,12 +3,14 @@
 //! All of them live under `caio:`; the Python system never writes there. People are named by a
 //! hash of their address, so that a key never shows one.
 
-use caio_core::batch::{Batch, BatchStatus};
+use caio_core::batch::{Batch, BatchStatus, parse_instant};
 use caio_core::draft::{Draft, DraftStatus};
 use caio_core::identity::{EmailKey, cadence_email_hash, hex};
 use caio_core::terms::{Medium, Motion, Step};
+use caio_core::time::rfc3339;
 use caio_core::webhook::{Source, profile_key};
 use caio_state::{Key, Range, Write};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::inbox::EventState;
@@ -36,6 +38,13 @@ pub const TOKEN_INDEX: &str = "caio:idx:token";
 pub const WEBHOOK_INDEX: &str = "caio:idx:webhook";
 /// Index of leads by their LinkedIn profile.
 pub const PROFILE_INDEX: &str = "caio:idx:profile";
+/// Index of leads by when a run took them last.
+pub const LEAD_INDEX: &str = "caio:idx:lead";
+/// Index of leads' statuses by when a signal changed them last.
+pub const STATUS_INDEX: &str = "caio:idx:status";
+
+/// Stands for the time of a record that tells none: before all others.
+const NEVER: &str = "0000-00-00T00:00:00.000000Z";
 
 /// Hash that stands for a person in keys: 24 hex digits.
 pub fn person(key: &EmailKey) -> String {
@@ -47,14 +56,21 @@ pub fn lead(key: &EmailKey) -> Key {
     Key::new(&["caio", "lead", &person(key)])
 }
 
-/// Writes that store a lead's record and the place of its LinkedIn profile.
+/// Writes that store a lead's record, its place by time and that of its LinkedIn profile.
 pub fn put_lead(record: &LeadRecord) -> serde_json::Result<Vec<Write>> {
     let key = lead(&record.lead.key);
-    let mut writes = vec![Write::Put {
-        key: key.clone(),
-        value: serde_json::to_vec(record)?,
-        expires_in: None,
-    }];
+    let mut writes = vec![
+        Write::Put {
+            key: key.clone(),
+            value: serde_json::to_vec(record)?,
+            expires_in: None,
+        },
+        Write::Index {
+            index: LEAD_INDEX.to_owned(),
+            order: changed_order(Some(&record.updated_at), &person(&record.lead.key)),
+            key: key.clone(),
+        },
+    ];
     if let Some(profile) = profile_key(&record.lead.linkedin_url) {
         writes.push(Write::Index {
             index: PROFILE_INDEX.to_owned(),
@@ -63,6 +79,14 @@ pub fn put_lead(record: &LeadRecord) -> serde_json::Result<Vec<Write>> {
         });
     }
     Ok(writes)
+}
+
+/// Place of what changed at that time and is about this person, in [`LEAD_INDEX`] and
+/// [`STATUS_INDEX`]: by time, whatever the text's zone and digits, then by the person's hash. What
+/// tells no time stands first.
+pub fn changed_order(updated_at: Option<&str>, person: &str) -> String {
+    let at = updated_at.and_then(parse_instant).map(rfc3339);
+    format!("{}|{person}", at.as_deref().unwrap_or(NEVER))
 }
 
 /// Place of a profile in its index: a hash, so that no name shows.
@@ -274,6 +298,32 @@ pub fn shared_cadence(key: &EmailKey) -> Key {
 /// A lead's status, as signals (replies, bounces, opt-outs) made it.
 pub fn lead_status(key: &EmailKey) -> Key {
     Key::new(&["caio", "status", &person(key)])
+}
+
+/// Writes that store the status of that key, and its place by time: whoever writes one does it with
+/// these.
+pub fn put_status(key: &Key, record: &Value) -> [Write; 2] {
+    let put = Write::Put {
+        key: key.clone(),
+        value: record.to_string().into_bytes(),
+        expires_in: None,
+    };
+    let updated_at = record.get("updated_at").and_then(Value::as_str);
+    [put, status_place(key, updated_at)]
+}
+
+/// The place of the status of that key, which changed last at `updated_at`.
+pub(crate) fn status_place(key: &Key, updated_at: Option<&str>) -> Write {
+    Write::Index {
+        index: STATUS_INDEX.to_owned(),
+        order: changed_order(updated_at, person_of(key)),
+        key: key.clone(),
+    }
+}
+
+/// The hash of whom a lead's record or status is about.
+pub(crate) fn person_of(key: &Key) -> &str {
+    key.as_str().rsplit(':').next().unwrap_or_default()
 }
 
 /// A link of the audit chain.

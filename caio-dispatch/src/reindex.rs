@@ -1,18 +1,22 @@
 //! Where every record should stand in the indexes, from the records alone: compared, and made so.
 //!
-//! Only names under `caio:idx:` are touched. What cannot be read is listed and left as it is.
+//! Only names under `caio:idx:` are touched. What cannot be read is listed and left as it is. Others may
+//! write meanwhile: a place is made, or taken away, only while its record asks for just that.
 
 use std::collections::HashSet;
 
 use async_trait::async_trait;
-use caio_core::IdSource;
 use caio_core::batch::Batch;
 use caio_core::draft::Draft;
 use caio_core::suppression::Suppression;
+use caio_core::{EmailKey, IdSource};
 use caio_state::copy::Digest;
-use caio_state::{Guard, Key, Record, Sink, StateStore, Txn, TxnId, Version, Write};
-use serde::Serialize;
+use caio_state::{
+    CommitOutcome, Guard, Key, Range, Record, Sink, StateStore, Txn, TxnId, Version, Write,
+};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::Digest as _;
 
 use crate::access::Token;
@@ -51,6 +55,9 @@ pub struct Drift {
     pub stale: u64,
     /// Records that are not what their name says.
     pub unreadable: Vec<Unreadable>,
+    /// Places that were made: of the missing ones, those that their records still asked for.
+    #[serde(skip)]
+    pub made: u64,
 }
 
 /// A record that cannot be read.
@@ -75,8 +82,21 @@ impl Reindex<'_> {
     /// # Errors
     /// When the store cannot list everything, or fails.
     pub async fn run(&self) -> Result<Drift> {
+        self.over(Families::All).await
+    }
+
+    /// The same for leads, their statuses and what they stand in, and nothing else: what the list of
+    /// leads is read from.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub async fn leads(&self) -> Result<Drift> {
+        self.over(Families::Leads).await
+    }
+
+    async fn over(&self, families: Families) -> Result<Drift> {
         let mut look = Look::default();
-        self.store.export(&mut look).await?;
+        self.read(families, &mut look).await?;
         let mut drift = look.drift;
         drift.missing = look.expected.len() as u64;
         drift.stale = look.stale.len() as u64;
@@ -93,23 +113,70 @@ impl Reindex<'_> {
                 expected: look.expected,
                 writes: Vec::new(),
             };
-            self.store.export(&mut find).await?;
-            self.mend(find.writes).await?;
+            self.read(families, &mut find).await?;
+            drift.made = self.mend(find.writes).await?;
         }
         Ok(drift)
     }
 
-    /// Writes places of records that are what they were when this looked at them.
-    async fn mend(&self, writes: Vec<(Key, Write)>) -> Result<()> {
+    /// Gives documents, then places, to `sink`.
+    async fn read(&self, families: Families, sink: &mut dyn Sink) -> Result<()> {
+        const PAGE: usize = 500;
+        if matches!(families, Families::All) {
+            return Ok(self.store.export(sink).await?);
+        }
+        for prefix in ["caio:lead:", "caio:status:"] {
+            let mut after: Option<Key> = None;
+            loop {
+                let page = self.store.scan(prefix, after.as_ref(), PAGE).await?;
+                let documents = page.items.into_iter().map(|(key, found)| Record::Document {
+                    key,
+                    value: found.value,
+                    expires: None,
+                });
+                sink.take(documents.collect()).await?;
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+        }
+        for index in [
+            records::LEAD_INDEX,
+            records::PROFILE_INDEX,
+            records::STATUS_INDEX,
+        ] {
+            let (all, mut after) = (Range::default(), None);
+            loop {
+                let page = self.store.range(index, &all, after.as_ref(), PAGE).await?;
+                let places = page.items.into_iter().map(|entry| Record::Place {
+                    index: index.to_owned(),
+                    order: entry.order,
+                    key: entry.key,
+                });
+                sink.take(places.collect()).await?;
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes places of records that are what they were when this looked at them; how many.
+    pub(crate) async fn mend(&self, writes: Vec<(Key, Write)>) -> Result<u64> {
+        let mut mended = 0;
         for chunk in writes.chunks(250) {
             let keys: Vec<Key> = chunk.iter().map(|(key, _)| key.clone()).collect();
             let found = self.store.get(&keys).await?;
             let txns = chunk.iter().zip(found).filter_map(|((key, write), found)| {
-                let still_asked = match (write, &found) {
-                    (Write::Index { .. }, Some(found)) => places_of(key, &found.value)
-                        .is_some_and(|places| places.is_ok_and(|places| places.contains(write))),
-                    (Write::Index { .. }, None) => false,
-                    _ => true,
+                let places = found.as_ref().and_then(|it| places_of(key, &it.value));
+                let places = places.and_then(std::result::Result::ok).unwrap_or_default();
+                // A record that was written since has its place: where it asks for, not where it stood.
+                let still_asked = match write {
+                    Write::Unindex { index, .. } => !places.iter().any(|it| is_in(it, index)),
+                    write => places.contains(write),
                 };
                 still_asked.then(|| Txn {
                     id: TxnId(self.ids.id()),
@@ -117,10 +184,27 @@ impl Reindex<'_> {
                     writes: vec![write.clone()],
                 })
             });
-            self.store.commit_many(&txns.collect::<Vec<_>>()).await?;
+            let txns: Vec<Txn> = txns.collect();
+            let outcomes = self.store.commit_many(&txns).await?;
+            let committed = outcomes
+                .iter()
+                .filter(|it| **it == CommitOutcome::Committed);
+            mended += committed.count() as u64;
         }
-        Ok(())
+        Ok(mended)
     }
+}
+
+/// What is looked at.
+#[derive(Debug, Clone, Copy)]
+enum Families {
+    All,
+    Leads,
+}
+
+/// Whether a write puts something into that index.
+fn is_in(write: &Write, wanted: &str) -> bool {
+    matches!(write, Write::Index { index, .. } if index == wanted)
 }
 
 fn guard(key: &Key, version: Option<Version>) -> Guard {
@@ -128,6 +212,14 @@ fn guard(key: &Key, version: Option<Version>) -> Guard {
         Some(version) => Guard::Unchanged(key.clone(), version),
         None => Guard::Absent(key.clone()),
     }
+}
+
+/// What the place of a lead's status is made of.
+#[derive(Deserialize)]
+struct Status {
+    email: EmailKey,
+    #[serde(default)]
+    updated_at: Value,
 }
 
 /// The places of a record; `None` for one that stands in no index.
@@ -175,6 +267,11 @@ fn places_of(key: &Key, value: &[u8]) -> Option<std::result::Result<Vec<Write>, 
         }),
         "outbox" => read(key, value, |alert: &Alert| {
             Ok((records::alert(&alert.id), alert.writes()?))
+        }),
+        "status" => read(key, value, |status: &Status| {
+            let key = records::lead_status(&status.email);
+            let place = records::status_place(&key, status.updated_at.as_str());
+            Ok((key, vec![place]))
         }),
         "suppress" => read(key, value, |entry: &Suppression| {
             Ok((suppress::key(&entry.scope), vec![suppress::place(entry)]))

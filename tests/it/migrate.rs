@@ -171,7 +171,10 @@ fn what_only_the_old_files_hold_is_followed_and_never_taken_back() {
     let status = |status: &str, replies: u32| {
         place.write(
             kim,
-            format!(r#"{{"email":"kim@acme.test","status":"{status}","reply_count":{replies}}}"#),
+            format!(
+                r#"{{"email":"kim@acme.test","status":"{status}","reply_count":{replies},"updated_at":"2026-03-0{}T08:00:00+00:00"}}"#,
+                replies + 2
+            ),
         );
         let report = place.json(3, FOLLOW);
         assert_eq!(report["conflicts"], Value::Array(Vec::new()), "{report}");
@@ -189,6 +192,7 @@ fn what_only_the_old_files_hold_is_followed_and_never_taken_back() {
     assert_eq!(status("replied", 1), (0, 1));
     assert_eq!(status("opened", 0), (0, 0), "an answer counts for good");
     assert_eq!(status("opened", 2), (0, 1), "and another answer is counted");
+    place.json(0, &["state", "verify"]);
 
     place.write(
         ".hive-mind/instantly_dispatch_state.json",

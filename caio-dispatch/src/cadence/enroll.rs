@@ -195,13 +195,9 @@ impl Cadences<'_> {
         };
         if lead.is_none() {
             let key = records::lead(person);
-            guards.push(Guard::Absent(key.clone()));
-            let value = serde_json::to_vec(&lead_of(&enrolment, &rfc3339(self.clock.now())))?;
-            writes.push(Write::Put {
-                key,
-                value,
-                expires_in: None,
-            });
+            guards.push(Guard::Absent(key));
+            let lead = lead_of(&enrolment, &rfc3339(self.clock.now()));
+            writes.extend(records::put_lead(&lead)?);
         }
         let why = format!("sent {sent}");
         let stored = self

@@ -339,11 +339,8 @@ impl Apply<'_> {
             let known = found.as_ref().map(|(record, _)| record);
             let record = signals::apply(known, &seen);
             if known != Some(&record) {
-                outcome.writes.push(Write::Put {
-                    key,
-                    value: serde_json::to_vec(&record)?,
-                    expires_in: None,
-                });
+                let writes = records::put_status(&key, &Value::Object(record));
+                outcome.writes.extend(writes);
             }
         }
         if let Some(reason) = effects.suppress {

@@ -195,14 +195,14 @@ impl Rehearse<'_> {
                 continue;
             }
             let key = records::lead_status(person);
-            writes.push(match status_at(status, begin) {
-                Some(before) => Write::Put {
-                    key,
-                    value: serde_json::to_vec(&before)?,
-                    expires_in: None,
-                },
-                None => Write::Delete(key),
-            });
+            match status_at(status, begin) {
+                Some(before) => writes.extend(records::put_status(&key, &before)),
+                None => {
+                    let index = records::STATUS_INDEX.to_owned();
+                    writes.push(Write::Delete(key.clone()));
+                    writes.push(Write::Unindex { index, key });
+                }
+            }
             for at in since {
                 if let Some(then) = status_at(status, at + SignedDuration::from_micros(1)) {
                     let event = News::Status(person.clone(), then);
@@ -230,12 +230,8 @@ impl Rehearse<'_> {
     async fn know(&self, event: News) -> Result<()> {
         match event {
             News::Status(person, status) => {
-                let write = Write::Put {
-                    key: records::lead_status(&person),
-                    value: serde_json::to_vec(&status)?,
-                    expires_in: None,
-                };
-                commit(&*self.layer, &*self.ids, Vec::new(), vec![write]).await?;
+                let writes = records::put_status(&records::lead_status(&person), &status);
+                commit(&*self.layer, &*self.ids, Vec::new(), writes.into()).await?;
             }
             News::Suppressed(Suppression {
                 scope,

@@ -6,7 +6,7 @@ use caio_core::lead::{Company, Intent, Lead, LeadSource};
 use caio_core::revival::Contact;
 use caio_core::terms::{Medium, Motion, Step, Tier};
 use caio_core::time::rfc3339;
-use caio_state::{CommitOutcome, Guard, Write};
+use caio_state::{CommitOutcome, Guard};
 use serde::Serialize;
 
 use super::{Found, Revivals, Scan, revival};
@@ -113,12 +113,8 @@ impl Revivals<'_> {
         let mut changes = records::put_draft(&draft, None)?;
         if found.lead.is_none() {
             let key = records::lead(person);
-            guards.push(Guard::Absent(key.clone()));
-            changes.push(Write::Put {
-                key,
-                value: serde_json::to_vec(&lead)?,
-                expires_in: None,
-            });
+            guards.push(Guard::Absent(key));
+            changes.extend(records::put_lead(&lead)?);
         }
         let id = self.ids.id();
         let event = Event::new(&id, self.clock.now(), self.by, "draft.written", &draft.id);

@@ -3,6 +3,7 @@
 use caio_core::Medium;
 use caio_core::eligibility::{Candidate, ContentCheck, Eligibility, eligible};
 use caio_core::webhook::Source;
+use caio_dispatch::reindex::Reindex;
 use proptest::prelude::*;
 
 use crate::world::{World, body, memory};
@@ -57,6 +58,13 @@ async fn told(events: &[(usize, u8)], drains: &[bool]) -> World {
         }
     }
     world.drain().await;
+    let reindex = Reindex {
+        store: &*world.store,
+        ids: &*world.ids,
+        dry_run: true,
+    };
+    let drift = reindex.run().await.unwrap();
+    assert!(drift.is_none(), "{drift:?}");
     world
 }
 

@@ -148,14 +148,10 @@ impl Days {
         }
     }
 
-    pub(crate) async fn signal(&self, person: &EmailKey, record: Value) {
-        self.world
-            .commit(vec![Write::Put {
-                key: records::lead_status(person),
-                value: serde_json::to_vec(&record).unwrap(),
-                expires_in: None,
-            }])
-            .await;
+    pub(crate) async fn signal(&self, person: &EmailKey, mut record: Value) {
+        record["email"] = person.as_str().into();
+        let writes = records::put_status(&records::lead_status(person), &record);
+        self.world.commit(writes.into()).await;
     }
 
     /// A person approves every draft that waits, and a batch of what may go.
