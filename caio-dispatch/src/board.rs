@@ -1,5 +1,9 @@
 //! Every lead with where it stands: what signals say of it, else where its draft is.
 
+mod newest;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, HashMap};
 
 use caio_core::EmailKey;
@@ -13,6 +17,8 @@ use serde_json::{Map, Value};
 use crate::error::Result;
 use crate::leads::LeadRecord;
 use crate::{records, review};
+
+pub use newest::{Places, newest};
 
 /// Records read at a time.
 const PAGE: usize = 500;
@@ -83,25 +89,6 @@ const GROUPS: [(&str, &[&str]); 7] = [
 
 /// What signals made of a lead, as both systems keep it.
 type Signals = Map<String, Value>;
-
-/// The leads that were touched last, up to `limit`, the newest first.
-pub async fn newest(store: &dyn StateStore, limit: usize) -> Result<Vec<Row>> {
-    let mut rows: Vec<Row> = Vec::new();
-    let sort = |rows: &mut Vec<Row>| {
-        rows.sort_by(|a, b| (&b.updated_at, &a.email).cmp(&(&a.updated_at, &b.email)));
-        rows.truncate(limit);
-    };
-    each(store, |row| {
-        rows.push(row);
-        // Never many more than are asked for.
-        if rows.len() > limit.saturating_mul(2).max(PAGE) {
-            sort(&mut rows);
-        }
-    })
-    .await?;
-    sort(&mut rows);
-    Ok(rows)
-}
 
 /// How many leads are in each status.
 pub async fn statuses(store: &dyn StateStore) -> Result<BTreeMap<String, u64>> {

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use caio_dispatch::board::Places;
 use caio_dispatch::notify::Notifiers;
 use caio_state::StateStore;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
@@ -41,6 +42,8 @@ pub(crate) struct Service {
     approves_unseen: bool,
     pub(crate) health: Health,
     pub(crate) live: Live,
+    /// Whether the list of leads may be read from its indexes.
+    pub(crate) places: Places,
     /// Errors of pages that may still be noted.
     pub(crate) page_errors: DefaultDirectRateLimiter,
     pub(crate) metrics: Option<PrometheusHandle>,
@@ -74,6 +77,7 @@ impl Service {
             approves_unseen,
             health: Health::default(),
             live: Live::default(),
+            places: Places::default(),
             page_errors: RateLimiter::direct(Quota::per_minute(PAGE_ERRORS)),
             metrics: options.metrics,
             traffic: Traffic::default(),

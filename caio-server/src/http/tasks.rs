@@ -8,6 +8,7 @@ use std::time::Duration;
 use caio_core::escalation::Configured;
 use caio_dispatch::audit;
 use caio_dispatch::notify::{self, Which};
+use caio_dispatch::reindex::Reindex;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 
@@ -35,6 +36,7 @@ impl Tasks {
         tasks.every(service, "alerts.bounces", Duration::from_mins(15), bounces);
         tasks.every(service, "alerts.deliver", Duration::from_secs(5), deliver);
         tasks.every(service, "cadence.sync", Duration::from_mins(5), follow_up);
+        tasks.every(service, "leads.places", Duration::from_hours(1), places);
         tasks.every(service, "metrics", Duration::from_secs(5), gather);
         tasks.0.spawn(webhooks::work(Arc::clone(service)));
         tasks
@@ -83,6 +85,17 @@ async fn gather(service: Arc<Service>) -> Result<(), Failure> {
 /// Begins the follow-ups of what was sent, ends and holds those that signals are about.
 async fn follow_up(service: Arc<Service>) -> Result<(), Failure> {
     webhooks::follow_ups(&service)?.sync().await?;
+    Ok(())
+}
+
+/// Holds leads and their statuses against the indexes that the list of leads is read from.
+async fn places(service: Arc<Service>) -> Result<(), Failure> {
+    let reindex = Reindex {
+        store: &*service.store,
+        ids: &*service.context.ids,
+        dry_run: false,
+    };
+    service.places.look(&reindex).await?;
     Ok(())
 }
 

@@ -122,7 +122,8 @@ async fn list(
     Asked(HowMany { limit }): Asked<HowMany>,
 ) -> Result<Json<Vec<Row>>> {
     let limit = bounded(limit, LEADS)?;
-    Ok(Json(board::newest(&*service.store, limit).await?))
+    let newest = board::newest(&*service.store, &service.places, limit);
+    Ok(Json(newest.await?))
 }
 
 /// Leads by status, in groups.

@@ -5,6 +5,7 @@ use caio_core::access::Role;
 use caio_core::draft::DraftStatus;
 use caio_core::signals::{self, Seen};
 use caio_dispatch::records;
+use caio_dispatch::reindex::Reindex;
 use caio_state::{StateStoreExt, Txn, TxnId, Write};
 use serde_json::{Value, json};
 
@@ -19,18 +20,28 @@ pub(super) async fn signal(world: &World, email: &str, status: &str, at: &str) {
         at,
         data: None,
     };
-    let record = signals::apply(None, &seen);
+    let record = Value::Object(signals::apply(None, &seen));
     let key = records::lead_status(&EmailKey::parse(email).unwrap());
+    let writes = records::put_status(&key, &record);
+    write(world, &format!("{email}{status}"), writes.into()).await;
+}
+
+async fn write(world: &World, id: &str, writes: Vec<Write>) {
     let txn = Txn {
-        id: TxnId(format!("{email}{status}")),
+        id: TxnId(id.to_owned()),
         guards: Vec::new(),
-        writes: vec![Write::Put {
-            key,
-            value: serde_json::to_vec(&record).unwrap(),
-            expires_in: None,
-        }],
+        writes,
     };
     world.service.store.commit_surely(&txn).await.unwrap();
+}
+
+/// As the service does it by itself.
+fn reindex(world: &World) -> Reindex<'_> {
+    Reindex {
+        store: &*world.service.store,
+        ids: &*world.service.context.ids,
+        dry_run: false,
+    }
 }
 
 #[tokio::test]
@@ -67,6 +78,42 @@ async fn leads_are_listed_newest_first_and_counted_in_their_groups() {
     assert_eq!(funnel["total_leads"], 2);
     let summary = world.read(&kim, "/api/leads/status-summary").await;
     assert_eq!(summary, json!({"opened": 1, "sent": 1}));
+}
+
+#[tokio::test]
+async fn a_status_that_was_written_past_the_index_is_listed_in_its_place() {
+    let world = World::new();
+    let kim = world.token("kim", Role::Viewer).await;
+    for (email, day) in [("a", 2), ("b", 3), ("c", 4)] {
+        let (email, at) = (
+            format!("{email}@example.com"),
+            format!("2026-03-0{day}T10:00:00+00:00"),
+        );
+        signal(&world, &email, "sent", &at).await;
+    }
+    let person = EmailKey::parse("b@example.com").unwrap();
+    let later = json!({
+        "email": person, "status": "replied", "updated_at": "2026-03-05T10:00:00+00:00",
+    });
+    let [put, _] = records::put_status(&records::lead_status(&person), &later);
+    write(&world, "past the index", vec![put]).await;
+    let expected = ["b@example.com", "c@example.com", "a@example.com"].map(Value::from);
+    for is_whole in [None, Some(false), Some(true)] {
+        if let Some(is_whole) = is_whole {
+            let looked = world.service.places.look(&reindex(&world)).await.unwrap();
+            assert_eq!(looked, is_whole);
+        }
+        let leads = world.read(&kim, "/api/leads").await;
+        let emails: Vec<Value> = leads
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|it| it["email"].clone())
+            .collect();
+        assert_eq!(emails, expected, "{is_whole:?}");
+        let newest = world.read(&kim, "/api/leads?limit=1").await;
+        assert_eq!(newest, json!([leads[0]]));
+    }
 }
 
 #[tokio::test]
@@ -123,4 +170,7 @@ async fn silence_is_recorded_once_and_ends_no_conversation() {
     assert_eq!(again["ghosted"], 0);
     let summary = world.read(&kim, "/api/leads/status-summary").await;
     assert_eq!(summary, json!({"ghosted": 1, "replied": 1}));
+    assert!(world.service.places.look(&reindex(&world)).await.unwrap());
+    let newest = world.read(&kim, "/api/leads?limit=1").await;
+    assert_eq!(newest[0]["email"], "a@example.com", "silence is news");
 }
