@@ -29,7 +29,7 @@ pub(super) async fn run(context: &Context, args: DispatchArgs) -> Result<Exit> {
             ));
         }
     }
-    // A dry run, and a run that will be refused, write nothing about messages.
+    // Read-only: a live or shadow run opens the store anew, and so does proposing a batch.
     let store = context.open(Access::ReadOnly)?;
     let batch = chosen(&*store, args.batch.as_deref(), args.motion).await?;
     let policy = context.policy(&*store).await?;
@@ -87,7 +87,7 @@ pub(super) async fn run(context: &Context, args: DispatchArgs) -> Result<Exit> {
     })
 }
 
-/// Makes the batch that a person has to approve before anything is sent.
+/// Makes the batch that a person has to approve before anything is sent, and says why there is none.
 async fn propose(context: &Context, args: &DispatchArgs) -> Result<()> {
     let asked = AskedBatch {
         motion: args.motion,
